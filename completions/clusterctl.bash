@@ -34,6 +34,9 @@ _clusterctl() {
             clusterctl,erlang)
                 cmd="clusterctl__subcmd__erlang"
                 ;;
+            clusterctl,export)
+                cmd="clusterctl__subcmd__export"
+                ;;
             clusterctl,health)
                 cmd="clusterctl__subcmd__health"
                 ;;
@@ -58,6 +61,9 @@ _clusterctl() {
             clusterctl,ready)
                 cmd="clusterctl__subcmd__ready"
                 ;;
+            clusterctl,rebalance)
+                cmd="clusterctl__subcmd__rebalance"
+                ;;
             clusterctl,reload)
                 cmd="clusterctl__subcmd__reload"
                 ;;
@@ -66,6 +72,9 @@ _clusterctl() {
                 ;;
             clusterctl,restart)
                 cmd="clusterctl__subcmd__restart"
+                ;;
+            clusterctl,scale)
+                cmd="clusterctl__subcmd__scale"
                 ;;
             clusterctl,start)
                 cmd="clusterctl__subcmd__start"
@@ -81,6 +90,9 @@ _clusterctl() {
                 ;;
             clusterctl,supervise)
                 cmd="clusterctl__subcmd__supervise"
+                ;;
+            clusterctl,switch)
+                cmd="clusterctl__subcmd__switch"
                 ;;
             clusterctl__subcmd__erlang,call)
                 cmd="clusterctl__subcmd__erlang__subcmd__call"
@@ -118,6 +130,24 @@ _clusterctl() {
             clusterctl__subcmd__erlang__subcmd__help,processes)
                 cmd="clusterctl__subcmd__erlang__subcmd__help__subcmd__processes"
                 ;;
+            clusterctl__subcmd__export,container)
+                cmd="clusterctl__subcmd__export__subcmd__container"
+                ;;
+            clusterctl__subcmd__export,help)
+                cmd="clusterctl__subcmd__export__subcmd__help"
+                ;;
+            clusterctl__subcmd__export,systemd)
+                cmd="clusterctl__subcmd__export__subcmd__systemd"
+                ;;
+            clusterctl__subcmd__export__subcmd__help,container)
+                cmd="clusterctl__subcmd__export__subcmd__help__subcmd__container"
+                ;;
+            clusterctl__subcmd__export__subcmd__help,help)
+                cmd="clusterctl__subcmd__export__subcmd__help__subcmd__help"
+                ;;
+            clusterctl__subcmd__export__subcmd__help,systemd)
+                cmd="clusterctl__subcmd__export__subcmd__help__subcmd__systemd"
+                ;;
             clusterctl__subcmd__help,check)
                 cmd="clusterctl__subcmd__help__subcmd__check"
                 ;;
@@ -135,6 +165,9 @@ _clusterctl() {
                 ;;
             clusterctl__subcmd__help,erlang)
                 cmd="clusterctl__subcmd__help__subcmd__erlang"
+                ;;
+            clusterctl__subcmd__help,export)
+                cmd="clusterctl__subcmd__help__subcmd__export"
                 ;;
             clusterctl__subcmd__help,health)
                 cmd="clusterctl__subcmd__help__subcmd__health"
@@ -160,6 +193,9 @@ _clusterctl() {
             clusterctl__subcmd__help,ready)
                 cmd="clusterctl__subcmd__help__subcmd__ready"
                 ;;
+            clusterctl__subcmd__help,rebalance)
+                cmd="clusterctl__subcmd__help__subcmd__rebalance"
+                ;;
             clusterctl__subcmd__help,reload)
                 cmd="clusterctl__subcmd__help__subcmd__reload"
                 ;;
@@ -168,6 +204,9 @@ _clusterctl() {
                 ;;
             clusterctl__subcmd__help,restart)
                 cmd="clusterctl__subcmd__help__subcmd__restart"
+                ;;
+            clusterctl__subcmd__help,scale)
+                cmd="clusterctl__subcmd__help__subcmd__scale"
                 ;;
             clusterctl__subcmd__help,start)
                 cmd="clusterctl__subcmd__help__subcmd__start"
@@ -184,6 +223,9 @@ _clusterctl() {
             clusterctl__subcmd__help,supervise)
                 cmd="clusterctl__subcmd__help__subcmd__supervise"
                 ;;
+            clusterctl__subcmd__help,switch)
+                cmd="clusterctl__subcmd__help__subcmd__switch"
+                ;;
             clusterctl__subcmd__help__subcmd__erlang,call)
                 cmd="clusterctl__subcmd__help__subcmd__erlang__subcmd__call"
                 ;;
@@ -199,6 +241,18 @@ _clusterctl() {
             clusterctl__subcmd__help__subcmd__erlang,processes)
                 cmd="clusterctl__subcmd__help__subcmd__erlang__subcmd__processes"
                 ;;
+            clusterctl__subcmd__help__subcmd__export,container)
+                cmd="clusterctl__subcmd__help__subcmd__export__subcmd__container"
+                ;;
+            clusterctl__subcmd__help__subcmd__export,systemd)
+                cmd="clusterctl__subcmd__help__subcmd__export__subcmd__systemd"
+                ;;
+            clusterctl__subcmd__help__subcmd__node,add)
+                cmd="clusterctl__subcmd__help__subcmd__node__subcmd__add"
+                ;;
+            clusterctl__subcmd__help__subcmd__node,remove)
+                cmd="clusterctl__subcmd__help__subcmd__node__subcmd__remove"
+                ;;
             clusterctl__subcmd__help__subcmd__profile,list)
                 cmd="clusterctl__subcmd__help__subcmd__profile__subcmd__list"
                 ;;
@@ -207,6 +261,24 @@ _clusterctl() {
                 ;;
             clusterctl__subcmd__help__subcmd__profile,show)
                 cmd="clusterctl__subcmd__help__subcmd__profile__subcmd__show"
+                ;;
+            clusterctl__subcmd__node,add)
+                cmd="clusterctl__subcmd__node__subcmd__add"
+                ;;
+            clusterctl__subcmd__node,help)
+                cmd="clusterctl__subcmd__node__subcmd__help"
+                ;;
+            clusterctl__subcmd__node,remove)
+                cmd="clusterctl__subcmd__node__subcmd__remove"
+                ;;
+            clusterctl__subcmd__node__subcmd__help,add)
+                cmd="clusterctl__subcmd__node__subcmd__help__subcmd__add"
+                ;;
+            clusterctl__subcmd__node__subcmd__help,help)
+                cmd="clusterctl__subcmd__node__subcmd__help__subcmd__help"
+                ;;
+            clusterctl__subcmd__node__subcmd__help,remove)
+                cmd="clusterctl__subcmd__node__subcmd__help__subcmd__remove"
                 ;;
             clusterctl__subcmd__profile,help)
                 cmd="clusterctl__subcmd__profile__subcmd__help"
@@ -239,7 +311,7 @@ _clusterctl() {
 
     case "${cmd}" in
         clusterctl)
-            opts="-h -V --profile --set --port-offset --run-dir --templates --json --no-color --help --version start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help"
+            opts="-h -V --profile --set --port-offset --run-dir --templates --json --no-color --help --version start stop restart reload scale switch drain ready rebalance status health stats load-test erlang logs render check doctor profile node dataplane export completions man supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -341,13 +413,21 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__dataplane)
-            opts="-h --config --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --config --announce --over --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --announce)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -828,8 +908,206 @@ _clusterctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        clusterctl__subcmd__export)
+            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help systemd container help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__export__subcmd__container)
+            opts="-o -h --with --announce --over --output --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --announce)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__export__subcmd__help)
+            opts="systemd container help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__export__subcmd__help__subcmd__container)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__export__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__export__subcmd__help__subcmd__systemd)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__export__subcmd__systemd)
+            opts="-o -h --user --announce --over --output --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --announce)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         clusterctl__subcmd__health)
-            opts="-h --continuous --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --continuous --serving --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -867,7 +1145,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help)
-            opts="start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help"
+            opts="start stop restart reload scale switch drain ready rebalance status health stats load-test erlang logs render check doctor profile node dataplane export completions man supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1034,6 +1312,48 @@ _clusterctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        clusterctl__subcmd__help__subcmd__export)
+            opts="systemd container"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__export__subcmd__container)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__export__subcmd__systemd)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         clusterctl__subcmd__help__subcmd__health)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1105,8 +1425,36 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help__subcmd__node)
-            opts=""
+            opts="add remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__node__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__node__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1188,6 +1536,20 @@ _clusterctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        clusterctl__subcmd__help__subcmd__rebalance)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         clusterctl__subcmd__help__subcmd__reload)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1217,6 +1579,20 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help__subcmd__restart)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__scale)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1287,6 +1663,20 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help__subcmd__supervise)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__switch)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1459,7 +1849,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__node)
-            opts="-h --name --tcp --http --workers --max-connections --delay --mute --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --name --tcp --http --workers --max-connections --announce --over --delay --mute --profile --set --port-offset --run-dir --templates --json --no-color --help add remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1485,11 +1875,159 @@ _clusterctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --announce)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --mute)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__node__subcmd__add)
+            opts="-h --address --tcp-port --http-port --dry-run --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tcp-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --http-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__node__subcmd__help)
+            opts="add remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__node__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__node__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__node__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__node__subcmd__remove)
+            opts="-h --force --dry-run --yes --deadline --close --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1760,13 +2298,59 @@ _clusterctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        clusterctl__subcmd__reload)
-            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help"
+        clusterctl__subcmd__rebalance)
+            opts="-h --to --over --streams --dry-run --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__reload)
+            opts="-h --dry-run --yes --deadline --close --undo --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1837,12 +2421,58 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__restart)
-            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --rolling --batch --resume --undo --dry-run --yes --deadline --close --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__scale)
+            opts="-h --dry-run --yes --deadline --close --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1871,7 +2501,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__start)
-            opts="-h --foreground --only --timeout --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
+            opts="-h --foreground --only --timeout --announce --over --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1882,6 +2512,14 @@ _clusterctl() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --announce)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1981,13 +2619,21 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__stop)
-            opts="-h --grace --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --grace --announce --over --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --announce)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2025,6 +2671,44 @@ _clusterctl() {
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__switch)
+            opts="-h --deadline --dry-run --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -9,7 +9,7 @@
 //! | 5 | [`supervisor`]: keeps running what the profile wants; [`report`]: results as text |
 //! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`erlang::beam`]: nodes on Erlang; [`load_test`]: real connections; [`observe`]: measurements |
 //! | 3 | [`render`]: configurations; [`haproxy_api`]: HAProxy's runtime API; [`api`]: the supervisor's wire types; [`erlang::erlmcp`]: nodes of erlmcp |
-//! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables; [`erlang::otp`]: the Erlang of this host; [`dataplane_config`]: what the built-in balancer reads |
+//! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables; [`http_server`]: pages and nodes by HTTP; [`erlang::otp`]: the Erlang of this host; [`dataplane_config`]: what the built-in balancer reads |
 //! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol; [`erlang::distribution`]: asking BEAM nodes |
 //! | 0 | [`base`]: units, statistics, shutdown, telemetry |
 
@@ -21,6 +21,7 @@ pub mod dataplane;
 pub mod dataplane_config;
 pub mod erlang;
 pub mod haproxy_api;
+pub mod http_server;
 pub mod load_test;
 pub mod mcp;
 pub mod node;

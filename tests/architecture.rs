@@ -92,6 +92,7 @@ fn the_supervisors_state_has_owners_with_private_fields() {
         ("overrides/mod.rs", "Overrides"),
         ("shards/mod.rs", "Shards"),
         ("recorder.rs", "Recorder"),
+        ("notifier.rs", "Notifier"),
     ];
     for (file, owner) in owners {
         let text = std::fs::read_to_string(src().join("supervisor").join(file)).unwrap();

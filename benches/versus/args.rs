@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use clusterctl::platform::descriptors;
 
 use crate::contender::Contender;
 
@@ -38,7 +39,18 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',')]
     pub(crate) without: Vec<Contender>,
 
-    /// Measure only these: echo, connect, bulk, pace (needs echo or --rate), calls, memory.
+    /// Streams of events at the same time; by default 10,000, or as many as HAProxy can have under
+    /// this host's limit of descriptors.
+    #[arg(long)]
+    streams: Option<usize>,
+
+    /// Gigabytes of each upload.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) upload: u64,
+
+    /// Measure only these. TCP: echo, connect, bulk, pace (needs echo or --rate), calls, memory,
+    /// stuck. HTTP: requests, connect, websocket, pace (needs requests or --rate), calls, idle,
+    /// streams, stuck, upload.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 
@@ -52,14 +64,30 @@ pub(crate) struct Args {
 pub(crate) enum What {
     /// TCP, all balancers in turn.
     Tcp,
+    /// HTTP, all balancers in turn.
+    Http,
     /// Streams over HTTP: how long events take.
     Streams,
     /// How our own data plane alone holds 100,000 connections, with 20,000 descriptors for each
     /// process.
     Held,
+    /// The same over HTTP.
+    HeldHttp,
 }
 
+/// The descriptors of a balancer that are not for streams.
+const OTHER_DESCRIPTORS: u64 = 400;
+
 impl Args {
+    /// The number of streams of events.
+    pub(crate) fn streams(&self) -> usize {
+        let limit = descriptors::raise_limit().unwrap_or(1_024);
+        let fit = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+        let most = if self.quick { 2_000 } else { 10_000 };
+        self.streams
+            .unwrap_or_else(|| usize::try_from(fit).unwrap_or(most).min(most))
+    }
+
     /// Whether to measure `chapter`.
     pub(crate) fn wants(&self, chapter: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == chapter)

@@ -3,72 +3,118 @@
 use std::collections::BTreeMap;
 
 use crate::contender::Contender;
-use crate::row::{Row, Target};
+use crate::target::Target;
 
-/// All values of a figure, one from each round.
-#[derive(Debug, Default)]
-pub(crate) struct Figures {
-    rounds: BTreeMap<(Row, Contender), Vec<f64>>,
+/// What is measured of every contender.
+pub(crate) trait Figure: Copy + Ord + 'static {
+    /// All, in the order of the output.
+    const ALL: &'static [Self];
+
+    /// Its name, with its unit.
+    fn name(self) -> String;
+
+    /// Its targets; none where it is printed for information.
+    fn targets(self) -> &'static [Target];
+
+    /// Whether more is better.
+    fn more_is_better(self) -> bool;
+}
+
+/// All values of each figure, one from each round.
+#[derive(Debug)]
+pub(crate) struct Figures<F> {
+    rounds: BTreeMap<(F, Contender), Vec<f64>>,
     /// The share of the machine that other processes used meanwhile, in percent.
     pub(crate) others: f64,
 }
 
-/// Our own value compared with a peer's.
+/// Our own value compared with a target.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ratio {
-    /// The peer.
-    pub(crate) peer: Contender,
-    /// The median over all rounds of our own value divided by the peer's.
+pub(crate) struct Verdict {
+    /// The target.
+    pub(crate) target: Target,
+    /// The peer that it names; none where it names a value.
+    pub(crate) peer: Option<Contender>,
+    /// The median over all rounds of our own value, divided by the peer's if there is one.
     pub(crate) value: f64,
-    /// Whether it reaches the target; none without a target.
-    pub(crate) reached: Option<bool>,
 }
 
-impl Figures {
+impl<F> Default for Figures<F> {
+    fn default() -> Figures<F> {
+        Figures {
+            rounds: BTreeMap::new(),
+            others: 0.0,
+        }
+    }
+}
+
+impl<F: Figure> Figures<F> {
     /// Adds the value of the next round.
-    pub(crate) fn add(&mut self, row: Row, contender: Contender, value: f64) {
-        self.rounds.entry((row, contender)).or_default().push(value);
+    pub(crate) fn add(&mut self, figure: F, contender: Contender, value: f64) {
+        self.rounds.entry((figure, contender)).or_default().push(value);
+    }
+
+    /// The contenders that were measured.
+    pub(crate) fn contenders(&self) -> Vec<Contender> {
+        let mut contenders: Vec<Contender> = self.rounds.keys().map(|(_, it)| *it).collect();
+        contenders.sort();
+        contenders.dedup();
+        contenders
     }
 
     /// The median over all rounds.
-    pub(crate) fn median(&self, row: Row, contender: Contender) -> Option<f64> {
-        median(self.rounds.get(&(row, contender))?)
+    pub(crate) fn median(&self, figure: F, contender: Contender) -> Option<f64> {
+        median(self.rounds.get(&(figure, contender))?)
     }
 
     /// The spread around the median: half of the rounds differ by no more than this share of it.
-    pub(crate) fn noise(&self, row: Row, contender: Contender) -> Option<f64> {
-        let values = self.rounds.get(&(row, contender))?;
+    pub(crate) fn noise(&self, figure: F, contender: Contender) -> Option<f64> {
+        let values = self.rounds.get(&(figure, contender))?;
         let middle = median(values)?;
         let off: Vec<f64> = values.iter().map(|value| (value / middle - 1.0).abs()).collect();
         median(&off)
     }
 
-    /// Our own value compared with the better peer, or with the peer that the target names.
-    pub(crate) fn ratio(&self, row: Row) -> Option<Ratio> {
-        let peer = match row.target() {
-            Target::AtMostHaproxy(_) => Contender::Haproxy,
-            _ => self.better_peer(row)?,
-        };
-        let ours = self.rounds.get(&(row, Contender::Builtin))?;
-        let theirs = self.rounds.get(&(row, peer))?;
-        let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, its)| ours / its).collect();
-        let value = median(&ratios)?;
-        Some(Ratio {
-            peer,
-            value,
-            reached: row.target().is_reached(value),
-        })
+    /// Our own value compared with each target of `figure`.
+    pub(crate) fn verdicts(&self, figure: F) -> Vec<Verdict> {
+        let targets = figure.targets().iter();
+        targets
+            .filter_map(|target| self.verdict(figure, *target))
+            .collect()
     }
 
     // Private
 
-    fn better_peer(&self, row: Row) -> Option<Contender> {
-        let peers = [Contender::Haproxy, Contender::Nginx];
+    fn verdict(&self, figure: F, target: Target) -> Option<Verdict> {
+        let peer = match target {
+            Target::Value(_) => None,
+            Target::HaproxyTimes(_) => Some(Contender::Haproxy),
+            Target::BareTimes(_) => {
+                Some(self.better(figure, [Contender::BareHaproxy, Contender::BareNginx])?)
+            }
+            Target::AtMost(_) | Target::AtLeast(_) => {
+                Some(self.better(figure, [Contender::Haproxy, Contender::Nginx])?)
+            }
+        };
+        let ours = self.rounds.get(&(figure, Contender::Builtin))?;
+        let value = match peer {
+            None => median(ours)?,
+            Some(peer) => {
+                let theirs = self.rounds.get(&(figure, peer))?;
+                let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, its)| ours / its).collect();
+                median(&ratios)?
+            }
+        };
+        Some(Verdict { target, peer, value })
+    }
+
+    /// The better of `peers`.
+    fn better(&self, figure: F, peers: [Contender; 2]) -> Option<Contender> {
         let known = peers
             .into_iter()
-            .filter_map(|peer| Some((peer, self.median(row, peer)?)));
+            .filter_map(|peer| Some((peer, self.median(figure, peer)?)));
         let by_value = |a: &(Contender, f64), b: &(Contender, f64)| a.1.total_cmp(&b.1);
-        let best = if row.more_is_better() {
+        let best = if figure.more_is_better() {
             known.max_by(by_value)
         } else {
             known.min_by(by_value)

@@ -45,3 +45,13 @@ impl Meter {
         each.sum::<u64>() * 1024
     }
 }
+
+/// The memory of the kernel for all TCP connections of this host, in bytes.
+pub(crate) fn kernel_memory() -> u64 {
+    const PAGE: u64 = 4096;
+    let text = std::fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"));
+    let mut words = line.unwrap_or_default().split_ascii_whitespace();
+    let pages = words.find(|word| *word == "mem").and_then(|_| words.next());
+    pages.and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * PAGE
+}

@@ -5,23 +5,27 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::contender::Contender;
-use crate::figures::Figures;
-use crate::row::Row;
+use crate::figures::{Figure, Figures, Verdict};
 
 /// A text table.
-pub(crate) fn table(figures: &Figures) -> String {
-    let mut text = format!("{:41}", "");
-    for contender in Contender::ALL {
-        put(&mut text, &format!("{:>17}", contender.name()));
+pub(crate) fn table<F: Figure>(figures: &Figures<F>) -> String {
+    let contenders = figures.contenders();
+    let mut text = format!("{:46}", "");
+    for contender in &contenders {
+        put(&mut text, &format!("{:>15}", contender.name()));
     }
-    put(&mut text, "     ratio             target\n");
-    for row in Row::ALL {
-        put(&mut text, &format!("{:41}", row.name()));
-        for contender in Contender::ALL {
-            put(&mut text, &format!("{:>17}", cell(figures, row, contender)));
+    put(&mut text, "  against its targets\n");
+    let measured = |figure: &F| {
+        let values = contenders.iter().map(|it| figures.median(*figure, *it));
+        values.flatten().next().is_some()
+    };
+    for figure in F::ALL.iter().copied().filter(measured) {
+        put(&mut text, &format!("{:46}", figure.name()));
+        for contender in &contenders {
+            put(&mut text, &format!("{:>15}", cell(figures, figure, *contender)));
         }
-        put(&mut text, &verdict(figures, row));
-        put(&mut text, "\n");
+        let verdicts: Vec<String> = figures.verdicts(figure).iter().map(verdict).collect();
+        put(&mut text, &format!("  {}\n", verdicts.join("; ")));
     }
     let others = figures.others;
     put(
@@ -35,50 +39,54 @@ pub(crate) fn table(figures: &Figures) -> String {
 }
 
 /// The results as JSON.
-pub(crate) fn json(figures: &Figures) -> Value {
-    let rows = Row::ALL.map(|row| {
-        let medians = Contender::ALL.map(|contender| {
-            let figure = json!({
-                "median": figures.median(row, contender),
-                "noise": figures.noise(row, contender),
+pub(crate) fn json<F: Figure>(figures: &Figures<F>) -> Value {
+    let rows = F::ALL.iter().map(|figure| {
+        let medians = figures.contenders().into_iter().map(|contender| {
+            let value = json!({
+                "median": figures.median(*figure, contender),
+                "noise": figures.noise(*figure, contender),
             });
-            (contender.name().to_owned(), figure)
+            (contender.name().to_owned(), value)
         });
-        let ratio = figures.ratio(row);
+        let targets = figures.verdicts(*figure).into_iter().map(|verdict| {
+            json!({
+                "peer": verdict.peer.map(Contender::name),
+                "value": verdict.value,
+                "target": verdict.target.text(),
+                "reached": verdict.target.is_reached(verdict.value),
+            })
+        });
         json!({
-            "row": row.name(),
-            "figures": medians.into_iter().collect::<serde_json::Map<_, _>>(),
-            "peer": ratio.map(|ratio| ratio.peer.name()),
-            "ratio": ratio.map(|ratio| ratio.value),
-            "target": row.target().text(),
-            "reached": ratio.and_then(|ratio| ratio.reached),
+            "row": figure.name(),
+            "figures": medians.collect::<serde_json::Map<_, _>>(),
+            "targets": targets.collect::<Vec<_>>(),
         })
     });
-    json!({ "rows": rows, "others_percent": figures.others })
+    json!({ "rows": rows.collect::<Vec<_>>(), "others_percent": figures.others })
 }
 
 // Private
 
-fn cell(figures: &Figures, row: Row, contender: Contender) -> String {
-    let Some(median) = figures.median(row, contender) else {
+fn cell<F: Figure>(figures: &Figures<F>, figure: F, contender: Contender) -> String {
+    let Some(median) = figures.median(figure, contender) else {
         return "-".to_owned();
     };
-    let noise = figures.noise(row, contender).unwrap_or_default() * 100.0;
+    let noise = figures.noise(figure, contender).unwrap_or_default() * 100.0;
     let digits = if median < 100.0 { 2 } else { 0 };
     format!("{median:.digits$} ±{noise:>2.0}%")
 }
 
-fn verdict(figures: &Figures, row: Row) -> String {
-    let Some(ratio) = figures.ratio(row) else {
-        return String::new();
+fn verdict(verdict: &Verdict) -> String {
+    let Verdict { target, peer, value } = *verdict;
+    let reached = if target.is_reached(value) {
+        "PASS"
+    } else {
+        "FALLS SHORT"
     };
-    let verdict = match ratio.reached {
-        Some(true) => "PASS",
-        Some(false) => "FALLS SHORT",
-        None => "",
-    };
-    let (value, peer, target) = (ratio.value, ratio.peer.name(), row.target().text());
-    format!("  {value:5.2} of {peer:7}  {target:7}  {verdict}")
+    match peer {
+        Some(peer) => format!("{value:.2} of {} ({}) {reached}", peer.name(), target.text()),
+        None => format!("{value:.0} ({}) {reached}", target.text()),
+    }
 }
 
 fn put(text: &mut String, more: &str) {

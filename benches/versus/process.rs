@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clusterctl::platform::Program;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -19,10 +20,11 @@ pub(crate) struct Process(Child);
 impl Process {
     /// Starts it; its output goes to the file `log`.
     #[expect(clippy::disallowed_methods, reason = "runs what it measures as a user does")]
-    pub(crate) fn start(program: &Path, args: &[String], log: &Path) -> io::Result<Process> {
+    pub(crate) fn start(program: &Program, log: &Path) -> io::Result<Process> {
         let log = File::create(log)?;
-        let child = Command::new(program)
-            .args(args)
+        let child = Command::new(&program.path)
+            .args(&program.args)
+            .envs(program.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -1,4 +1,7 @@
-//! The figures, and the target of each.
+//! The figures over TCP, and the target of each.
+
+use crate::figures::Figure;
+use crate::target::Target;
 
 /// A figure of every contender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +16,10 @@ pub(crate) enum Row {
     BulkCpu,
     /// The balancer's memory for an idle connection.
     Memory,
+    /// The balancer's memory for a client that sends and never reads.
+    StuckMemory,
+    /// The memory of the kernel for it, on all sides.
+    StuckKernel,
     /// Connections that are held and answer.
     Held,
     /// The median latency of messages at a fixed rate.
@@ -29,27 +36,15 @@ pub(crate) enum Row {
     ConnectCalls,
 }
 
-/// The target of our own data plane.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Target {
-    /// At most this multiple of the better peer's value.
-    AtMost(f64),
-    /// At most this multiple of HAProxy's value.
-    AtMostHaproxy(f64),
-    /// At least this multiple of the better peer's value.
-    AtLeast(f64),
-    /// No target: printed for information.
-    None,
-}
-
-impl Row {
-    /// All figures, in the order of the output.
-    pub(crate) const ALL: [Row; 12] = [
+impl Figure for Row {
+    const ALL: &'static [Row] = &[
         Row::EchoCpu,
         Row::ConnectCpu,
         Row::Bulk,
         Row::BulkCpu,
         Row::Memory,
+        Row::StuckMemory,
+        Row::StuckKernel,
         Row::Held,
         Row::Median,
         Row::P99,
@@ -59,14 +54,15 @@ impl Row {
         Row::ConnectCalls,
     ];
 
-    /// Its name, with its unit.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
+    fn name(self) -> String {
+        let name = match self {
             Row::EchoCpu => "CPU per echo, 64 B, 64 connections [µs]",
             Row::ConnectCpu => "CPU per connect + request + close [µs]",
             Row::Bulk => "bulk echo, 8 streams [MB/s]",
             Row::BulkCpu => "CPU per bulk MB [µs]",
             Row::Memory => "memory per idle connection [B]",
+            Row::StuckMemory => "memory per client that never reads [B]",
+            Row::StuckKernel => "kernel memory for each of them [kB]",
             Row::Held => "connections held",
             Row::Median => "p50 at a fixed rate [µs]",
             Row::P99 => "p99 at a fixed rate [µs]",
@@ -74,43 +70,23 @@ impl Row {
             Row::Connects => "connects per second",
             Row::EchoCalls => "system calls per echo",
             Row::ConnectCalls => "system calls per connect",
-        }
+        };
+        name.to_owned()
     }
 
-    /// The target.
-    pub(crate) const fn target(self) -> Target {
+    fn targets(self) -> &'static [Target] {
         match self {
-            Row::EchoCpu | Row::ConnectCpu => Target::AtMost(0.95),
-            Row::Bulk => Target::AtLeast(1.3),
-            Row::Memory => Target::AtMostHaproxy(0.5),
-            Row::P99 => Target::AtMost(1.0),
-            Row::Held => Target::AtLeast(1.0),
-            _ => Target::None,
+            Row::EchoCpu | Row::ConnectCpu => &[Target::AtMost(0.95)],
+            Row::Bulk => &[Target::AtLeast(1.3)],
+            Row::Memory => &[Target::HaproxyTimes(0.5)],
+            Row::StuckMemory => &[Target::Value(16.0 * 1024.0)],
+            Row::P99 => &[Target::AtMost(1.0)],
+            Row::Held => &[Target::AtLeast(1.0)],
+            _ => &[],
         }
     }
 
-    /// Whether more is better.
-    pub(crate) const fn more_is_better(self) -> bool {
+    fn more_is_better(self) -> bool {
         matches!(self, Row::Bulk | Row::Held | Row::Echoes | Row::Connects)
-    }
-}
-
-impl Target {
-    /// Whether `ratio`, our own value divided by the peer's, reaches it; none without a target.
-    pub(crate) fn is_reached(self, ratio: f64) -> Option<bool> {
-        match self {
-            Target::AtMost(most) | Target::AtMostHaproxy(most) => Some(ratio <= most),
-            Target::AtLeast(least) => Some(ratio >= least),
-            Target::None => None,
-        }
-    }
-
-    /// The text of the output.
-    pub(crate) fn text(self) -> String {
-        match self {
-            Target::AtMost(most) | Target::AtMostHaproxy(most) => format!("<= {most:.2}"),
-            Target::AtLeast(least) => format!(">= {least:.2}"),
-            Target::None => String::new(),
-        }
     }
 }

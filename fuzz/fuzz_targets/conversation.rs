@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use clusterctl::load_test::conversation::{CarriedState, Conversation, Received, TargetUrl};
 use clusterctl::load_test::{Kind, Protocol};
+use clusterctl::mcp::Revision;
 use libfuzzer_sys::fuzz_target;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -34,7 +35,7 @@ type Played = (Vec<Received>, [Option<Kind>; 3], Kind);
 
 fn play(protocol: Protocol, known: u8, words: &[u8], cuts: &[u8]) -> Played {
     let authority = "127.0.0.1:80".into();
-    let mut client = Conversation::new(&Arc::new(TargetUrl { protocol, authority, path: protocol.path().to_owned() }), CarriedState::default());
+    let mut client = Conversation::new(&Arc::new(TargetUrl { protocol, authority, path: protocol.path().to_owned(), revision: Revision::NEWEST_WITH_SESSIONS, nodes: None }), CarriedState::default());
     let mut received = Vec::new();
     let beginning = beginning(protocol, client.unsent());
     for word in &beginning[..usize::from(known) % (beginning.len() + 1)] {

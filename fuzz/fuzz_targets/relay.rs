@@ -128,6 +128,38 @@ impl End for Actor<'_> {
         }
     }
 
+    fn peek(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let stream = self.from;
+        let Some(Input::Bytes(count @ 1..)) = self.manner.input.front() else {
+            return self.receive(room);
+        };
+        assert!(!room.is_empty());
+        assert!(!stream.ended.get(), "read after its end");
+        assert_eq!(stream.read, stream.written, "read while something is stuck");
+        let seen = room.len().min((*count).into());
+        let begin = stream.read.get();
+        for (index, byte) in room[..seen].iter_mut().enumerate() {
+            *byte = at(begin + index);
+        }
+        Ok(seen)
+    }
+
+    fn discard(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        let stream = self.from;
+        let Some(Input::Bytes(count)) = self.manner.input.pop_front() else {
+            panic!("takes what it has not seen");
+        };
+        let left = count - u8::try_from(bytes.len()).unwrap();
+        if left > 0 {
+            self.manner.input.push_front(Input::Bytes(left));
+        }
+        let read = stream.read.get() + bytes.len();
+        assert_eq!(read, stream.written.get(), "takes other bytes than were written");
+        stream.read.set(read);
+        bytes.fill(0);
+        Ok(())
+    }
+
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let stream = self.to;
         assert!(!bytes.is_empty());

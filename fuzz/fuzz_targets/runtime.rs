@@ -94,6 +94,7 @@ impl Subject for Fake {
                 ..FrontendFigures::default()
             }],
             backends: vec![BackendFigures {
+                cookie: None,
                 name: "b".to_owned(),
                 id: 3,
                 algorithm: Algorithm::Roundrobin,
@@ -130,7 +131,8 @@ impl Subject for Fake {
             id: 7,
             client: ([127, 0, 0, 1], 7).into(),
             frontend: "f".to_owned(),
-            backend: "b".to_owned(),
+            backend: Some("b".to_owned()),
+            http: None,
             server: None,
             source: None,
             age: Duration::ZERO,
@@ -160,6 +162,8 @@ impl Subject for Fake {
             Order::GlobalMaxconn(_)
             | Order::ShutdownSession(_)
             | Order::ClearCounters { .. }
+            | Order::AddServer(..)
+            | Order::DeleteServer(_)
             | Order::Reload => {}
         }
         async { Ok(()) }.boxed()

@@ -10,16 +10,24 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, ReloadOrder, Reloaded, RestartOrder,
-    StartOrder, Stats, Status, StopOrder,
+    ChangeOrder, Changed, DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, RebalanceOrder,
+    RebalancePlan, Rebalances, RestartOrder, Rollouts, StartOrder, Stats, Status, StopOrder, SwitchOrder,
+    Switched, UpgradeOrder,
 };
 
 /// Timeout of an answer. Every answer is made at once, so a supervisor that takes longer is stuck.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Timeout of the plan of a rebalance, for which every session is read.
+const REBALANCE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Timeout of a reload, which waits for the running instance to settle and for the new one to
 /// answer.
 const RELOAD_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Timeout of a switch, which waits until the other balancer is healthy, and until the former one
+/// accepts no connections any more.
+const SWITCH_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A call of the control API. With `GET` it has no body, and its order is a unit; with `POST` the
 /// order is the body, in JSON.
@@ -54,7 +62,7 @@ impl Call for GetHealth {
     type Answer = Health;
 }
 
-/// The progress of the rollout that a start or a restart began.
+/// The progress of the latest start or restart.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct GetProgress;
 
@@ -84,6 +92,16 @@ impl Call for GetFailovers {
     type Answer = Failovers;
 }
 
+/// The rollout that goes on, and the one before.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct GetRollout;
+
+impl Call for GetRollout {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/rollout";
+    type Answer = Rollouts;
+}
+
 /// [`GetProgress`] shows how far the start is.
 impl Call for StartOrder {
     const METHOD: Method = Method::POST;
@@ -105,19 +123,35 @@ impl Call for RestartOrder {
     type Answer = ();
 }
 
-/// Answered when the reload is carried out. After a refusal the old profile is in force.
-impl Call for ReloadOrder {
+/// Answered when the change is carried out or, if nodes come or go, when its rollout has begun;
+/// [`GetRollout`] shows how far that is. After a refusal nothing has changed.
+impl Call for ChangeOrder {
     const METHOD: Method = Method::POST;
-    const PATH: &'static str = "/v1/reload";
+    const PATH: &'static str = "/v1/change";
     const TIMEOUT: Duration = RELOAD_TIMEOUT;
-    type Answer = Reloaded;
+    type Answer = Changed;
 }
 
-/// Answered when the balancer follows.
+/// Answered when the other balancer has taken over. After a refusal the former one serves.
+impl Call for SwitchOrder {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/switch";
+    const TIMEOUT: Duration = SWITCH_TIMEOUT;
+    type Answer = Switched;
+}
+
+/// Answered just before the supervisor becomes the other program; [`GetStatus`] shows its version.
+impl Call for UpgradeOrder {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/upgrade";
+    type Answer = ();
+}
+
+/// Answered when the balancer follows; the answer is a warning if the drain is not saved.
 impl Call for DrainOrder {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/drain";
-    type Answer = ();
+    type Answer = Option<String>;
 }
 
 /// Answered when the balancer follows. If the drain had stopped the node, [`GetProgress`] shows how
@@ -126,4 +160,22 @@ impl Call for ReadyOrder {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/ready";
     type Answer = Readied;
+}
+
+/// The rebalance in progress, and the latest one that is over.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct GetRebalance;
+
+impl Call for GetRebalance {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/rebalance";
+    type Answer = Rebalances;
+}
+
+/// Answered with the plan, when it was made; [`GetRebalance`] shows how far it is.
+impl Call for RebalanceOrder {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/rebalance";
+    const TIMEOUT: Duration = REBALANCE_TIMEOUT;
+    type Answer = RebalancePlan;
 }

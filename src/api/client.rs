@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 
 use super::{Call, Refusal};
 
@@ -11,6 +11,7 @@ use super::{Call, Refusal};
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
+    supervisor: Option<u32>,
 }
 
 /// Why a request failed.
@@ -25,6 +26,9 @@ pub enum ClientError {
     /// The supervisor refused the request.
     #[error("{}", .0.error)]
     Refused(Refusal),
+    /// The supervisor is of a version without this call.
+    #[error("{}", .0.error)]
+    UnknownCall(Refusal),
     /// The supervisor ended before it answered; the order may have been begun.
     #[error("the supervisor ended before it answered")]
     Ended,
@@ -36,8 +40,8 @@ pub enum ClientError {
 impl Client {
     /// Connects to the supervisor that listens on `socket`.
     pub async fn connect(socket: &Path) -> Result<Client, ClientError> {
-        match tokio::net::UnixStream::connect(socket).await {
-            Ok(_) => {}
+        let supervisor = match tokio::net::UnixStream::connect(socket).await {
+            Ok(stream) => pid_of_peer(&stream),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -51,13 +55,19 @@ impl Client {
                 return Err(ClientError::Forbidden(socket.to_owned()));
             }
             Err(error) => return Err(ClientError::Broken(error.to_string())),
-        }
+        };
         let http = reqwest::Client::builder()
             .unix_socket(socket)
             .no_proxy()
             .build()
             .map_err(|error| ClientError::Broken(chain(&error)))?;
-        Ok(Client { http })
+        Ok(Client { http, supervisor })
+    }
+
+    /// The pid of the supervisor; `None` when it is in another PID namespace.
+    #[must_use]
+    pub const fn supervisor(&self) -> Option<u32> {
+        self.supervisor
     }
 
     /// Sends `order`, and returns the supervisor's answer.
@@ -85,6 +95,7 @@ impl Client {
         }
         let status = response.status();
         match response.json::<Refusal>().await {
+            Ok(refusal) if status == StatusCode::NOT_FOUND => Err(ClientError::UnknownCall(refusal)),
             Ok(refusal) => Err(ClientError::Refused(refusal)),
             Err(_) => Err(ClientError::Broken(format!("it answered {status}"))),
         }
@@ -92,6 +103,13 @@ impl Client {
 }
 
 // Private
+
+/// The process that listens at the other end.
+fn pid_of_peer(stream: &tokio::net::UnixStream) -> Option<u32> {
+    let pid = stream.peer_cred().ok()?.pid()?;
+    // 0 stands for a process of another PID namespace.
+    u32::try_from(pid).ok().filter(|pid| *pid > 0)
+}
 
 /// Whether the connection was established and then closed by the other side.
 fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -5,24 +5,33 @@
 
 mod alert;
 mod calls;
+mod change;
 mod client;
 mod failover;
 mod health;
 mod orders;
+mod rebalance;
+mod rollout;
 mod stats;
 mod status;
 
 pub use alert::{Alert, AlertKind};
-pub use calls::{Call, GetFailovers, GetHealth, GetProgress, GetStats, GetStatus};
+pub use calls::{Call, GetFailovers, GetHealth, GetProgress, GetRebalance, GetRollout, GetStats, GetStatus};
+pub use change::{BalancerChange, ChangeOrder, ChangePlan, Changed, Target};
 pub use client::{Client, ClientError};
 pub use failover::{Failover, FailoverCause, Failovers};
 pub use health::{Alike, Health, Latency, LatencyClass, NodeLatency};
 pub use orders::{
-    DrainOrder, Only, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,
-    StartOrder, Step, StepState, StopOrder,
+    DrainOrder, Only, Progress, ProgressState, Readied, ReadyOrder, Refusal, RestartOrder, StartOrder, Step,
+    StepState, StopOrder, SwitchOrder, Switched, UpgradeOrder,
 };
+pub use rebalance::{
+    EndedRebalance, Rebalance, RebalanceFigures, RebalanceNode, RebalanceOrder, RebalancePlan,
+    RebalanceResult, Rebalances,
+};
+pub use rollout::{EndedRollout, Rollout, RolloutKind, RolloutResult, Rollouts};
 pub use stats::{Figure, FirstByte, NginxTotals, Stats, StatsRow};
 pub use status::{
-    Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,
-    Verdict,
+    Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, FormerBalancer, Node,
+    NodeState, Status, Verdict,
 };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::base::units::Period;
-use crate::profile::{BalancerKind, Source};
+use crate::profile::BalancerKind;
 
 /// Starts what is not running yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,12 @@ pub enum Only {
 pub struct StopOrder {
     /// The time that established connections get to end by themselves.
     pub grace: Period,
+    /// How long `/ready` answers 503 before connections are refused.
+    #[serde(default)]
+    pub announce: Period,
+    /// The time over which the connections that are left are closed.
+    #[serde(default)]
+    pub over: Period,
 }
 
 /// Restarts one node, or everything.
@@ -40,25 +46,42 @@ pub struct RestartOrder {
     pub node: Option<String>,
 }
 
-/// Puts another profile in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReloadOrder {
-    /// The profile.
-    pub source: Source,
-    /// The directory of templates that replace the embedded ones.
-    pub templates: Option<PathBuf>,
+/// Lets another balancer take over the listeners. Established connections end at the former one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchOrder {
+    /// The balancer that is wanted.
+    pub balancer: BalancerKind,
+    /// The time after which connections that are left at the former balancer are closed; null for
+    /// no limit.
+    pub deadline: Option<Period>,
+    /// Whether only the plan is wanted, and nothing changes.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
-/// A reload that was carried out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reloaded {
-    /// The balancer process that uses the new profile: a new one, or the one that ran; null when
-    /// nothing has changed for it.
-    pub pid: Option<u32>,
-    /// The names of the nodes' variables that have changed; a running node gets them when it is
-    /// restarted.
+/// A switch that was carried out, or that was only planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switched {
+    /// The former balancer.
+    pub from: BalancerKind,
+    /// The balancer that takes new connections.
+    pub to: BalancerKind,
+    /// Its processes; empty when the switch was only planned.
     #[serde(default)]
-    pub variables: Vec<String>,
+    pub pids: Vec<u32>,
+    /// The former balancer's processes that still have connections.
+    #[serde(default)]
+    pub former: Vec<u32>,
+    /// What changes for clients and limits, as sentences.
+    #[serde(default)]
+    pub plan: Vec<String>,
+}
+
+/// Lets the supervisor become another program, which adopts all that it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeOrder {
+    /// The executable of the other `clusterctl`.
+    pub program: PathBuf,
 }
 
 /// Keeps new connections and sessions from a node.
@@ -88,21 +111,25 @@ pub struct ReadyOrder {
 pub struct Readied {
     /// What was undone beside the drain, as text: `maintenance in mcp_cluster_tcp`.
     pub took_back: Vec<String>,
+    /// A warning if the end of the drain is not saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsaved: Option<String>,
 }
 
-/// The progress of a rollout.
+/// The progress of a start or a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Whether it is over.
-    pub rollout: Rollout,
+    #[serde(rename = "rollout")]
+    pub outcome: ProgressState,
     /// Each child's part, in order.
     pub steps: Vec<Step>,
 }
 
-/// Whether a rollout is over.
+/// Whether a start or a restart is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Rollout {
+pub enum ProgressState {
     /// It is not over yet.
     Running,
     /// Everything serves.
@@ -121,7 +148,7 @@ pub enum Rollout {
     },
 }
 
-/// One child's part of a rollout.
+/// One child's part of a start or a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The child: a node's name, or the balancer's kind.
@@ -130,7 +157,7 @@ pub struct Step {
     pub state: StepState,
 }
 
-/// The state of one child in a rollout.
+/// The state of one child in a start or a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {

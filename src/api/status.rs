@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Rollout;
 use crate::erlang::distribution::Vitals;
 use crate::plan::ChosenBy;
 use crate::profile::BalancerKind;
@@ -16,12 +17,19 @@ use crate::profile::BalancerKind;
 pub struct Status {
     /// The cluster's name.
     pub cluster: String,
+    /// The version of the supervisor; empty when the cluster is stopped, and when an older
+    /// supervisor does not report it.
+    #[serde(default)]
+    pub version: String,
     /// Whether it serves.
     pub state: ClusterState,
     /// The balancer; null when the cluster is stopped.
     pub balancer: Option<Balancer>,
     /// The nodes; empty when the cluster is stopped.
     pub nodes: Vec<Node>,
+    /// The rollout that goes on or has stopped; null when none does.
+    #[serde(default)]
+    pub rollout: Option<Rollout>,
     /// Connections over the nodes.
     pub distribution: Distribution,
     /// Settings of the profile that this host or balancer does not provide.
@@ -45,10 +53,20 @@ pub enum ClusterState {
 pub struct Balancer {
     /// The kind of balancer.
     pub kind: BalancerKind,
+    /// The version that its binary reports; empty when an older supervisor does not report it.
+    #[serde(default)]
+    pub version: String,
     /// Its state.
     pub state: BalancerState,
-    /// Its processes.
+    /// The kind of balancer that takes over from this one. Left out when none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switching_to: Option<BalancerKind>,
+    /// Its processes, the former ones after those that accept connections.
     pub pids: Vec<u32>,
+    /// The former processes: they accept no connections, and end with their last one. Left out
+    /// when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerBalancer>,
     /// Restarts since the start of the cluster.
     pub restarts: u32,
     /// Age of its oldest process, in seconds; 0 when none runs.
@@ -65,6 +83,18 @@ pub struct Balancer {
     /// turns or by load are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub chosen_by: BTreeMap<String, ChosenBy>,
+}
+
+/// A balancer process that accepts no connections any more, and ends with its last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerBalancer {
+    /// The kind of balancer.
+    pub kind: BalancerKind,
+    /// The process.
+    pub pid: u32,
+    /// Its established connections with clients; null while they are not known.
+    #[serde(default)]
+    pub connections: Option<u64>,
 }
 
 /// The state of a balancer.
@@ -304,9 +334,11 @@ impl Status {
     pub fn down(cluster: &str) -> Status {
         Status {
             cluster: cluster.to_owned(),
+            version: String::new(),
             state: ClusterState::Down,
             balancer: None,
             nodes: Vec::new(),
+            rollout: None,
             distribution: Distribution {
                 total: 0,
                 capacity: 0,

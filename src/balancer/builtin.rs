@@ -15,7 +15,7 @@ use crate::platform::{Program, RunDir, self_exe};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{self, HealthTarget};
 
-/// This binary as a load balancer: `clusterctl dataplane`. It serves TCP only.
+/// This binary as a load balancer: `clusterctl dataplane`. It has no TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Builtin {
     path: PathBuf,
@@ -53,9 +53,10 @@ impl Balancer for Builtin {
             cluster,
             plan,
             run_dir,
+            owned,
             ..
         } = deployment;
-        let config = render::dataplane(cluster, plan, run_dir).ok_or(FilesError::NothingServed)?;
+        let config = render::dataplane(cluster, plan, run_dir, owned).ok_or(FilesError::NothingServed)?;
         let content = format!(
             "# {}: MCP clients on {} nodes. Made by clusterctl from the profile: edit the profile, not this file.\n\n{}",
             cluster.name,
@@ -80,6 +81,10 @@ impl Balancer for Builtin {
             ConfigFile {
                 path: run_dir.dataplane_down(),
                 content: render::down_names(cluster, &away.down),
+            },
+            ConfigFile {
+                path: run_dir.dataplane_stopping(),
+                content: render::stopping(away.announced, away.over),
             },
         ])
     }
@@ -115,8 +120,12 @@ impl Balancer for Builtin {
         vec![deployment.run_dir.dataplane_socket()]
     }
 
-    fn chosen_by(&self, deployment: Deployment<'_>, _listener: &str) -> Option<ChosenBy> {
-        render::chosen_by_builtin(deployment.cluster)
+    fn handover(&self, deployment: Deployment<'_>, _instance: usize) -> Option<PathBuf> {
+        Some(deployment.run_dir.dataplane_listeners_socket())
+    }
+
+    fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy> {
+        render::chosen_by_builtin(deployment.cluster, listener)
     }
 
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
@@ -155,6 +164,8 @@ mod tests {
             plan: &plan,
             run_dir: &run_dir,
             templates: &templates,
+            owned: false,
+            generation: 0,
         };
         let files = builtin.files(deployment).unwrap();
         let names = files
@@ -162,7 +173,12 @@ mod tests {
             .map(|file| file.path.file_name().unwrap().to_str().unwrap());
         assert_eq!(
             names.collect::<Vec<_>>(),
-            ["dataplane.yaml", "dataplane.drained", "dataplane.down"]
+            [
+                "dataplane.yaml",
+                "dataplane.drained",
+                "dataplane.down",
+                "dataplane.stopping"
+            ]
         );
         assert!(files[0].content.starts_with("# erlmcp: MCP clients on 4 nodes."));
         let warned = builtin.check(deployment).await;
@@ -176,23 +192,31 @@ mod tests {
         assert!(orders[1].content.ends_with("\nerlmcp3\n"));
 
         let mut cluster = cluster.clone();
-        cluster.listen.tcp = None;
+        let listen = &mut cluster.listen;
+        for port in [
+            &mut listen.tcp,
+            &mut listen.http,
+            &mut listen.websocket,
+            &mut listen.sse,
+        ] {
+            *port = None;
+        }
         let deployment = Deployment {
             cluster: &cluster,
             ..deployment
         };
         let error = builtin.check(deployment).await.unwrap_err();
         assert!(
-            error.to_string().contains("TCP only") && error.hint().is_some(),
+            error.to_string().contains("no listener is left") && error.hint().is_some(),
             "{error}"
         );
     }
 
     #[test]
-    fn only_its_tcp_backend_gets_the_nodes_health() {
+    fn the_backends_that_track_no_other_get_the_nodes_health() {
         let (cluster, ..) = prepared();
         let targets = Builtin::new().health_targets(&cluster, "erlmcp1");
         let backends: Vec<_> = targets.iter().map(|target| target.backend).collect();
-        assert_eq!(backends, ["mcp_cluster_tcp"]);
+        assert_eq!(backends, ["mcp_cluster_tcp", "mcp_http_backend"]);
     }
 }

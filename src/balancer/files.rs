@@ -29,9 +29,7 @@ pub enum FilesError {
         source: io::Error,
     },
     /// The profile has no listener that the balancer can serve.
-    #[error(
-        "no listener is left to serve: the built-in balancer serves TCP only, and the cluster has no TCP listener"
-    )]
+    #[error("no listener is left to serve: the cluster has neither a TCP nor an HTTP listener")]
     NothingServed,
     /// nginx cannot balance TCP.
     #[error("`{}` has no stream module, which `listen.tcp` needs: it is not built in, and `{}` is not there", .program.display(), .module.display())]
@@ -56,9 +54,7 @@ impl FilesError {
                 Some("`tls.certificate` and `tls.key` name PEM files that this user can read".to_owned())
             }
             FilesError::NothingServed => Some(
-                "`clusterctl start haproxy` or `clusterctl start nginx` serves nodes with HTTP alone; \
-                 for TCP set `nodes.tcp_port` and `listen.tcp`"
-                    .to_owned(),
+                "set `listen.tcp` and `nodes.tcp_port`, or `listen.http` and `nodes.http_port`".to_owned(),
             ),
             FilesError::NoStreamModule { .. } => Some(
                 "`apt-get install -y libnginx-mod-stream`, or disable TCP: `--set listen.tcp=null`"

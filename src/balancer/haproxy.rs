@@ -13,7 +13,7 @@ use super::orders::{Lists, Orders};
 use super::trial::{Trial, not_run};
 use super::{Away, Balancer, Deployment, ReloadBy};
 use crate::plan::ChosenBy;
-use crate::platform::{Instance, Program, RunDir};
+use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{self, HaproxyBuild, HealthTarget};
 
@@ -94,6 +94,7 @@ impl Balancer for Haproxy {
             plan,
             run_dir,
             templates,
+            ..
         } = deployment;
         let mut files = Vec::new();
         for (index, instance) in plan.balancer.all_instances().enumerate() {
@@ -133,6 +134,10 @@ impl Balancer for Haproxy {
                 run_dir.haproxy_drained_ids(),
                 render::drained_ids(cluster, drained),
             ),
+            (
+                run_dir.haproxy_stopping(),
+                render::stopping(away.announced, Duration::ZERO),
+            ),
         ];
         Ok(states
             .chain(lists)
@@ -148,21 +153,16 @@ impl Balancer for Haproxy {
         let Deployment { plan, run_dir, .. } = deployment;
         let which = plan.balancer.instance(instance);
         let config = run_dir.haproxy_config(which);
-        let args = ["-db".as_ref(), "-f".as_ref(), config.as_os_str()];
-        let mut program = Program::new(&self.path).args(args).with_huge_pages();
+        let listeners = run_dir.haproxy_listeners_socket(which);
+        let mut program = Program::new(&self.path)
+            .args(["-db".as_ref(), "-f".as_ref(), config.as_os_str()])
+            .args(["-x".as_ref(), listeners.as_os_str()])
+            .with_huge_pages();
         program.nofile = Some(plan.balancer.nofile);
         // The new process accepts some milliseconds before it has received the stick tables from
         // the old one (ten reloads at 860 connections a second: 69 of 62,786 were balanced again).
         // Its predecessor's socket is gone at once: only the kernel can still count and end the old
         // process's connections.
-        let listeners = match replacing {
-            _ if which != Instance::Only => Some(run_dir.haproxy_listeners_socket(which)),
-            Some(_) => Some(run_dir.haproxy_socket(which)),
-            None => None,
-        };
-        if let Some(listeners) = listeners {
-            program = program.arg("-x").arg(listeners);
-        }
         match replacing {
             // Takes every pid that follows it, so it comes last.
             Some(replaced) => program.args(["-sf".to_owned(), replaced.to_string()]),
@@ -182,10 +182,8 @@ impl Balancer for Haproxy {
     }
 
     fn handover(&self, deployment: Deployment<'_>, instance: usize) -> Option<PathBuf> {
-        match deployment.plan.balancer.instance(instance) {
-            Instance::Only => None,
-            one @ Instance::Numbered(_) => Some(deployment.run_dir.haproxy_listeners_socket(one)),
-        }
+        let which = deployment.plan.balancer.instance(instance);
+        Some(deployment.run_dir.haproxy_listeners_socket(which))
     }
 
     fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy> {
@@ -204,6 +202,7 @@ impl Balancer for Haproxy {
         let lists = Lists {
             names: run_dir.haproxy_drained_names(),
             ids: run_dir.haproxy_drained_ids(),
+            stopping: run_dir.haproxy_stopping(),
         };
         Orders::new(cluster, Some(lists))
     }

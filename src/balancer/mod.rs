@@ -5,6 +5,7 @@ mod builtin;
 mod certificate;
 mod check;
 mod deployment;
+mod differences;
 mod files;
 mod find;
 mod haproxy;
@@ -23,6 +24,7 @@ use nix::sys::signal::Signal;
 pub use builtin::Builtin;
 pub use check::CheckError;
 pub use deployment::{Away, Deployment};
+pub use differences::{differences, listeners, warnings};
 pub use files::{ConfigFile, FilesError};
 pub use find::{FindError, find};
 pub use haproxy::Haproxy;
@@ -89,9 +91,8 @@ pub trait Balancer: Send + Sync {
     fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>>;
 
     /// The program of the instance with this index, which runs in the foreground and reads its
-    /// files in the run directory. It takes over the listeners from the process `replacing`, which
-    /// then ends with its last connection; `None` for a first start, or without
-    /// [successors](ReloadBy::Successor).
+    /// files in the run directory. It takes over from the process `replacing`, which then ends with
+    /// its last connection; `None` for a first start, or without [successors](ReloadBy::Successor).
     fn serve(&self, deployment: Deployment<'_>, instance: usize, replacing: Option<u32>) -> Program;
 
     /// Which process puts a new configuration in force, once its files are written.
@@ -110,15 +111,28 @@ pub trait Balancer: Send + Sync {
     /// The runtime API sockets, one of each instance; empty for a balancer without a runtime API.
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf>;
 
-    /// The socket from which the instance with this index gets its listeners, when several
-    /// instances share them.
+    /// The socket from which the instance with this index gets its listeners, which the supervisor
+    /// has opened; `None` for a balancer that opens them itself.
     fn handover(&self, _deployment: Deployment<'_>, _instance: usize) -> Option<PathBuf> {
         None
     }
 
+    /// Whether it inherits its listeners as descriptors of the process that starts it; see
+    /// [`Balancer::inherit`].
+    fn inherits(&self) -> bool {
+        self.kind().facts().inherits_listeners
+    }
+
+    /// The `program` of [`Balancer::serve`], which inherits this number of `listeners` as the
+    /// descriptors 3, 4, and so on. For each public address there are as many as the plan has
+    /// [`sockets`](crate::plan::BalancerPlan::sockets), and one for each page, in any order.
+    fn inherit(&self, program: Program, _listeners: usize) -> Program {
+        program
+    }
+
     /// The socket on which a balancer without a runtime API serves its status page to the
     /// supervisor.
-    fn status_socket(&self, _run_dir: &RunDir) -> Option<PathBuf> {
+    fn status_socket(&self, _deployment: Deployment<'_>) -> Option<PathBuf> {
         None
     }
 

@@ -1,6 +1,5 @@
 //! nginx.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,13 +17,16 @@ use super::{Away, Balancer, Deployment, ReloadBy};
 use crate::plan::ChosenBy;
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
-use crate::render::{self, HealthTarget, NginxBuild, NginxInstallation, StreamModule};
+use crate::render::{self, HealthTarget, NginxBuild, NginxInstallation, NginxPlace, StreamModule};
 
 /// The oldest version that understands our configuration.
 pub(super) const OLDEST: (u16, u16) = (1, 18);
 
 /// The file of the module that balances TCP.
 const STREAM_MODULE: &str = "ngx_stream_module.so";
+
+/// The number of the first inherited descriptor, after input, output and errors.
+const FIRST_INHERITED: usize = 3;
 
 /// A check reads one file, and tries to listen.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,12 +65,14 @@ impl Nginx {
 
     // Private
 
-    fn config(&self, deployment: Deployment<'_>, away: &BTreeSet<String>) -> Result<ConfigFile, FilesError> {
+    fn config(&self, deployment: Deployment<'_>, away: &Away) -> Result<ConfigFile, FilesError> {
         let Deployment {
             cluster,
             plan,
             run_dir,
             templates,
+            generation,
+            ..
         } = deployment;
         if let (StreamModule::Missing(module), Some(_)) = (&self.installed.stream, cluster.listen.tcp) {
             return Err(FilesError::NoStreamModule {
@@ -76,9 +80,12 @@ impl Nginx {
                 module: module.clone(),
             });
         }
+        let installed = &self.installed;
+        let (away, announced) = (away.all(), away.announced);
+        let place = NginxPlace { run_dir, generation };
         Ok(ConfigFile {
             path: run_dir.nginx_config(),
-            content: render::nginx(cluster, plan, &self.installed, run_dir, templates, away)?,
+            content: render::nginx(cluster, plan, installed, place, templates, &away, announced)?,
         })
     }
 
@@ -138,7 +145,7 @@ impl Balancer for Nginx {
     }
 
     fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError> {
-        Ok(vec![self.config(deployment, &away.all())?])
+        Ok(vec![self.config(deployment, away)?])
     }
 
     fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
@@ -159,8 +166,20 @@ impl Balancer for Nginx {
         Vec::new()
     }
 
-    fn status_socket(&self, run_dir: &RunDir) -> Option<PathBuf> {
-        Some(run_dir.nginx_socket())
+    /// nginx matches inherited sockets with `listen` lines by their addresses. A line with
+    /// `reuseport` takes one for each worker. It closes those that it does not need, and opens those
+    /// that are missing; it keeps them across reloads.
+    fn inherit(&self, program: Program, listeners: usize) -> Program {
+        if listeners == 0 {
+            return program;
+        }
+        let numbers = (FIRST_INHERITED..).take(listeners);
+        let list: String = numbers.map(|number| number.to_string() + ";").collect();
+        program.with([("NGINX".into(), list.into())])
+    }
+
+    fn status_socket(&self, deployment: Deployment<'_>) -> Option<PathBuf> {
+        Some(deployment.run_dir.nginx_socket(deployment.generation))
     }
 
     fn access_log(&self, run_dir: &RunDir) -> Option<PathBuf> {

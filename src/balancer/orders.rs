@@ -11,6 +11,7 @@
 //! Every order can be repeated, to a process that has already carried it out or to a new one.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::overrides::{Expected, Inspection, Override, Setting};
@@ -26,14 +27,18 @@ pub struct Orders {
     lists: Option<Lists>,
 }
 
-/// The files of a balancer's lists of drained nodes.
+/// The files of a balancer's lists of drained nodes, and of the list that announces a stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lists {
     pub(super) names: PathBuf,
     pub(super) ids: PathBuf,
+    pub(super) stopping: PathBuf,
 }
 
-/// The names and numbers of a node at the balancer.
+/// The entry that announces a stop.
+const STOPPING: &str = "stopping";
+
+/// The names and the id of a node at the balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     name: String,
@@ -48,7 +53,7 @@ impl Orders {
     pub(super) fn new(cluster: &Cluster, lists: Option<Lists>) -> Orders {
         let known = |node: &crate::profile::Node| Known {
             name: node.name.clone(),
-            id: node.number.to_string(),
+            id: node.id.to_string(),
             weight: node.weight,
             servers: servers(cluster, &node.name),
         };
@@ -165,6 +170,37 @@ impl Orders {
             socket.shutdown_sessions(server.backend, &server.server).await?;
         }
         Ok(())
+    }
+
+    /// Makes the clients of an address belong to `node` in the table of a backend's sticky clients.
+    /// Their open connections stay. Does nothing for a node that does not belong to the cluster.
+    ///
+    /// # Errors
+    /// When the balancer cannot be reached or refuses, as without such a table.
+    pub async fn stick(
+        &self,
+        socket: &Socket,
+        backend: &str,
+        client: IpAddr,
+        node: &str,
+    ) -> Result<(), RuntimeError> {
+        match self.known(node) {
+            Some(node) => socket.stick(backend, client, &node.id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Makes `/ready` answer that the cluster stops, or not any more. A balancer without lists reads
+    /// that from its files.
+    ///
+    /// # Errors
+    /// When the balancer cannot be reached or refuses.
+    pub async fn announce(&self, socket: &Socket, announced: bool) -> Result<(), RuntimeError> {
+        match &self.lists {
+            Some(lists) if announced => socket.put_on_list(&lists.stopping, STOPPING).await,
+            Some(lists) => socket.take_from_list(&lists.stopping, STOPPING).await,
+            None => Ok(()),
+        }
     }
 
     // Private

@@ -23,7 +23,7 @@ impl Trial {
     /// to one another.
     pub(super) fn of(balancer: &dyn Balancer, deployment: Deployment<'_>) -> Result<Trial, CheckError> {
         let not_run = |source| not_run(balancer, source);
-        let scratch = Scratch::new().map_err(not_run)?;
+        let scratch = Scratch::new(deployment.run_dir.path()).map_err(not_run)?;
         let there = RunDir::at(scratch.path());
         fs::create_dir(there.logs()).map_err(not_run)?;
         let scratched = Deployment {

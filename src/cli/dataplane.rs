@@ -4,11 +4,15 @@ use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use crate::base::telemetry;
-use crate::dataplane;
+use crate::dataplane::{self, Ending};
 
 /// Serves until it is stopped.
 pub(super) async fn run(args: &args::Dataplane) -> Outcome {
     telemetry::init();
-    dataplane::run(&args.config).await.map_err(Failure::new)?;
+    let ending = Ending {
+        announce: args.ending.announce.duration(),
+        over: args.ending.over.duration(),
+    };
+    dataplane::run(&args.config, ending).await.map_err(Failure::new)?;
     Ok(Exit::Done)
 }

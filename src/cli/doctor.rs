@@ -25,7 +25,7 @@ use crate::platform::{Host, RunDir, sysctl};
 use crate::profile::{BalancerKind, Cluster, Runtime};
 use crate::report;
 use crate::supervisor::node_environment::NodeEnvironment;
-use crate::supervisor::{Record, living_pids, node_program};
+use crate::supervisor::{Marked, Record, living_pids, node_program};
 
 /// Shows every finding; before them the fixes that were made, or what the requested number of
 /// connections needs.
@@ -118,7 +118,7 @@ impl Examination {
             .into_iter()
             .map(|bound| bound.address)
             .collect();
-        let own_pids = own_pids(&run_dir)?;
+        let own_pids = own_pids(&run_dir);
         let seen = Seen {
             binaries: binaries(&cluster, kind, &run_dir).await,
             holders: holders(&addresses, &own_pids),
@@ -282,14 +282,16 @@ fn binary_seen(
 }
 
 /// Processes of this very cluster, which can hold its ports: its children, and its supervisor.
-fn own_pids(run_dir: &RunDir) -> Result<BTreeSet<u32>, Failure> {
-    let record = Record::read(run_dir).map_err(Failure::new)?;
+fn own_pids(run_dir: &RunDir) -> BTreeSet<u32> {
+    let Ok(record) = Record::read(run_dir) else {
+        return Marked::find(run_dir).pids();
+    };
     let supervisor = record
         .as_ref()
         .map(Record::supervisor)
         .filter(|supervisor| supervisor.is_alive());
-    Ok(living_pids(record.as_ref())
+    living_pids(record.as_ref())
         .into_iter()
         .chain(supervisor.map(|supervisor| supervisor.pid))
-        .collect())
+        .collect()
 }

@@ -29,11 +29,14 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
         stop: args.stop,
         force: args.force,
     };
-    match client.call(&order).await {
+    let unsaved = match client.call(&order).await {
         // The next supervisor may not know the order: it is sent to that one again.
         Err(ClientError::Ended) if args.wait => again(&run_dir, &order, args.deadline.duration()).await?,
         Err(error) => return Err(about_node(&client, &args.node, error).await),
-        Ok(()) => {}
+        Ok(unsaved) => unsaved,
+    };
+    if let Some(warning) = unsaved {
+        printer.warning(&warning);
     }
     if args.wait {
         wait(printer, &run_dir, args).await?;
@@ -53,7 +56,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
 // Private
 
 /// Sends the order to the next supervisor, once there is one.
-async fn again(run_dir: &RunDir, order: &DrainOrder, patience: Duration) -> Result<(), ClientError> {
+async fn again(
+    run_dir: &RunDir,
+    order: &DrainOrder,
+    patience: Duration,
+) -> Result<Option<String>, ClientError> {
     let deadline = Instant::now() + patience;
     loop {
         let given = match Client::connect(&run_dir.control_socket()).await {

@@ -148,7 +148,9 @@ impl From<ClientError> for Failure {
             ClientError::Forbidden(_) => Failure::new(error)
                 .exit(Exit::Unclear)
                 .hint("run this command as root or as the user that started the cluster".to_owned()),
-            ClientError::Refused(refusal) => Failure::because(refusal.error).hint(refusal.hint),
+            ClientError::Refused(refusal) | ClientError::UnknownCall(refusal) => {
+                Failure::because(refusal.error).hint(refusal.hint)
+            }
             ClientError::Ended | ClientError::Broken(_) => Failure::new(error)
                 .exit(Exit::Unclear)
                 .hint("`clusterctl logs supervisor` shows what it does".to_owned()),
@@ -207,9 +209,7 @@ impl From<PresenceError> for Failure {
         let hint = error.hint();
         match error {
             PresenceError::Supervisor(error) => error.into(),
-            PresenceError::Record(_) | PresenceError::Lock(_) | PresenceError::Busy(_) => {
-                Failure::new(error).hint(hint)
-            }
+            PresenceError::Lock(_) | PresenceError::Busy(_) => Failure::new(error).hint(hint),
         }
     }
 }

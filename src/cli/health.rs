@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::other_version;
 use super::printer::Printer;
 use super::settings::Settings;
 use super::status::{judge, stopped};
-use crate::api::{Client, ClientError, GetHealth, Health};
+use crate::api::{Client, ClientError, ClusterState, GetHealth, Health};
 use crate::platform::RunDir;
 use crate::report::{self, style};
 
@@ -16,15 +17,15 @@ use crate::report::{self, style};
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Health) -> Outcome {
     let run_dir = settings.run_dir()?;
     match args.continuous {
-        None => once(settings, printer, &run_dir).await,
-        Some(interval) => continuously(settings, printer, &run_dir, interval.duration()).await,
+        None => once(settings, printer, &run_dir, args.serving).await,
+        Some(interval) => continuously(settings, printer, &run_dir, interval.duration(), args.serving).await,
     }
 }
 
 // Private
 
-async fn once(settings: &Settings, printer: &Printer, run_dir: &RunDir) -> Outcome {
-    let (health, exit) = look(settings, run_dir).await?;
+async fn once(settings: &Settings, printer: &Printer, run_dir: &RunDir, serving: bool) -> Outcome {
+    let (health, exit) = look(settings, run_dir, serving).await?;
     if settings.json {
         printer.pretty_json(&health)?;
     } else {
@@ -39,6 +40,7 @@ async fn continuously(
     printer: &Printer,
     run_dir: &RunDir,
     interval: Duration,
+    serving: bool,
 ) -> Outcome {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -54,7 +56,7 @@ async fn continuously(
             }
             looked = async {
                 ticks.tick().await;
-                look(settings, run_dir).await
+                look(settings, run_dir, serving).await
             } => looked,
         };
         match looked {
@@ -118,10 +120,14 @@ fn show(settings: &Settings, printer: &Printer, health: &Health) -> Result<(), F
     Ok(())
 }
 
-async fn look(settings: &Settings, run_dir: &RunDir) -> Result<(Health, Exit), Failure> {
+async fn look(settings: &Settings, run_dir: &RunDir, serving: bool) -> Result<(Health, Exit), Failure> {
     match ask(run_dir).await {
-        Ok(health) => {
-            let exit = judge(health.status.state);
+        Ok(mut health) => {
+            other_version::warn(&mut health.status);
+            let exit = match health.status.state {
+                ClusterState::Degraded if serving => Exit::Done,
+                state => judge(state),
+            };
             Ok((health, exit))
         }
         Err(ClientError::NotRunning(_)) => {

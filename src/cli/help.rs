@@ -5,7 +5,7 @@ Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
 
 From a profile in YAML (the default: 4 nodes, sized for 100,000 connections) it renders the balancer's configuration, \
 starts the nodes and the balancer, restarts processes that die, and shows which nodes are up and whether the load is even. The balancer is \
-`builtin`, which is inside this binary and serves TCP, or `haproxy` or `nginx`, which serve HTTP too.";
+`builtin`, which is inside this binary, or `haproxy` or `nginx`, which serve HTTPS too.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +17,9 @@ Examples:
   clusterctl load-test 100000 60     real connections: is the load even?
   clusterctl drain erlmcp1 --wait    no new connections; wait until it is empty
   clusterctl reload                  apply the changed profile, without cuts
+  clusterctl scale 8                 another number of nodes, without cuts
+  clusterctl switch nginx            another balancer, without cuts
+  clusterctl rebalance               a node that came back gets its share
   clusterctl stop                    stop the balancer and the nodes
 
 Durations are `500ms`, `5s`, `2m`, `1h`; a bare number is seconds.
@@ -67,30 +70,103 @@ pub(super) const RESTART: &str = "\
 A restarted node closes its connections; `drain` it first so that clients do not notice. A drained \
 node stays drained.
 
+With --rolling all nodes are restarted batch by batch, and the balancer is not: each node is drained, stopped and started, and \
+gets clients again once it is healthy. The plan is shown first. On a terminal you are asked before connections are closed; \
+without one they are waited for, unless --close or --yes is given. If a node fails, the others go on: --resume goes on, \
+--undo goes back.
+
 Examples:
   clusterctl restart erlmcp2
   clusterctl restart           every node in turn, then the balancer
+  clusterctl restart --rolling --deadline 5m
+  clusterctl restart --rolling --batch 2 --close
+  clusterctl restart --rolling --resume
 
 Exit codes:
   0  it serves again
-  1  it does not
+  1  it does not, or the rolling restart has stopped
   2  the node is unknown";
 
 pub(super) const RELOAD: &str = "\
 The running cluster's profile is read again, with the `--set` changes given at its start; `--profile` takes another \
-profile, `--set` changes more keys. The differences are shown and checked. The built-in balancer reloads within its \
-process; for HAProxy a new process takes over the listeners, and the old one ends with its last connection. If the \
-reload fails, the old configuration stays in force. Reloads of HAProxy are at least 6 seconds apart; reloads requested \
-in between are carried out together.
+profile, `--set` changes more keys. What changes and what it costs is shown and checked first. The built-in balancer \
+reloads within its process; for HAProxy a new process takes over the listeners, and the old one ends with its last \
+connection. If the reload fails, the old configuration stays in force. Reloads of HAProxy are at least 6 seconds apart; \
+reloads requested in between are carried out together.
+
+Nodes whose command, environment, path or runtime has changed are replaced batch by batch, each drained before; new ones \
+get clients once they are healthy, and others are drained and stopped. On a terminal you are asked before connections are \
+closed; without one they are waited for, unless --close or --yes is given. If a step fails, what serves goes on: \
+another `reload` goes on, `reload --undo` goes back.
 
 Examples:
   clusterctl reload
+  clusterctl reload --dry-run
   clusterctl reload --set limits.per_ip.connections=500
+  clusterctl reload --yes --deadline 2m
+  clusterctl reload --undo
 
 Exit codes:
   0  the new configuration is in force
-  1  it is not; the old one is
+  1  it is not; the old one is, or the change has stopped on its way
   2  the command line is wrong";
+
+pub(super) const SCALE: &str = "\
+New nodes get the lowest free numbers, and clients once they are healthy. Of fewer nodes those with the highest numbers \
+go: each is drained, then stopped. The plan is shown first. On a terminal you are asked before connections are closed; \
+without one they are waited for, unless --close or --yes is given. A later `reload` keeps the number.
+
+Examples:
+  clusterctl scale 8
+  clusterctl scale 3 --dry-run
+  clusterctl scale 3 --deadline 5m --close
+
+Exit codes:
+  0  the cluster has that many nodes; also when it did before
+  1  it has not, or the change has stopped on its way
+  2  the command line is wrong";
+
+pub(super) const NODE_ADD: &str = "\
+The nodes get clients once they are healthy. A later `reload` keeps them. An external node, which this cluster does not \
+start, needs its address and at least one port; a host name may have several addresses, and is resolved again and again.
+
+Examples:
+  clusterctl node add erlmcp5 erlmcp6
+  clusterctl node add blue --address 10.0.0.5 --tcp-port 9001
+
+Exit codes:
+  0  they serve
+  1  they do not
+  2  the command line is wrong";
+
+pub(super) const NODE_REMOVE: &str = "\
+The nodes are drained, then stopped; an external node is drained, then forgotten. On a terminal you are asked before \
+connections are closed; without one they are waited for, unless --close or --yes is given. A later `reload` keeps them away.
+
+Examples:
+  clusterctl node remove erlmcp4
+  clusterctl node remove erlmcp3 erlmcp4 --deadline 2m --close
+
+Exit codes:
+  0  they are gone
+  1  they are not, or it is the last node that serves
+  2  a node is unknown";
+
+pub(super) const SWITCH: &str = "\
+The other balancer is planned, checked and started on the listeners that are open, and is healthy before the running one \
+stops accepting connections. Established connections finish at the former balancer, for as long as they need or up to \
+--deadline. Drains stay in force. What changes for clients is shown first: clients that stick to a node by their address \
+may reach another node. If the other balancer fails, the running one goes on.
+
+Examples:
+  clusterctl switch nginx
+  clusterctl switch haproxy --deadline 10m
+  clusterctl switch builtin --dry-run   what would change
+
+Exit codes:
+  0  the other balancer takes new connections
+  1  it does not; the former one does
+  2  the balancer is unknown, or the supervisor ended meanwhile";
 
 pub(super) const DRAIN: &str = "\
 Established connections stay open; clients that were sticky to the node get another node, and an HTTP session starts \
@@ -117,6 +193,23 @@ Exit codes:
   1  it does not
   2  the node is unknown";
 
+pub(super) const REBALANCE: &str = "\
+A node that was away has no connections when it is back, and gets only its share of new ones. A rebalance closes \
+connections of the nodes that hold more than their share, evenly over --over, those first that were idle longest; their \
+clients connect again and get other nodes. It stops as soon as the nodes are even, and closes nothing if they cannot \
+become so. Only connections that stay with their node matter: those over TCP, and WebSockets and event streams, which \
+are spared without --streams. Requests over HTTP get a node each time.
+
+Examples:
+  clusterctl rebalance --dry-run        what would be closed
+  clusterctl rebalance
+  clusterctl rebalance --to 10% --over 5m
+
+Exit codes:
+  0  the nodes are even; also when they were already
+  1  they are not, or cannot become even
+  2  the command line is wrong, or the supervisor ended meanwhile";
+
 pub(super) const STATUS: &str = "\
 ✓ marks a node that is up and holds its share, ✗ one that does not, - one that an operator drained or stopped. \
 Variance is (max - min) / mean of the connections per node that takes traffic; with fewer than 50 per node the \
@@ -139,10 +232,11 @@ Examples:
   clusterctl health
   clusterctl health --continuous 5           redrawn in place, until Ctrl-C
   clusterctl health --continuous 1s --json   one JSON object a line
+  clusterctl health --serving                for a container: degraded is enough
 
 Exit codes:
   0  healthy: the balancer runs, every node is up or drained by an operator
-  1  degraded, down, or stopped
+  1  degraded, down, or stopped; with --serving down or stopped
   2  unknown: the supervisor does not answer";
 
 pub(super) const STATS: &str = "\
@@ -284,14 +378,19 @@ Exit codes:
 
 pub(super) const NODE: &str = "\
 Speaks MCP: newline-delimited JSON-RPC over TCP; over HTTP /mcp (Streamable HTTP), /mcp/sse (HTTP with SSE, MCP \
-2024-11-05), /mcp/ws (WebSocket) and /health. `start` runs its nodes this way. SIGTERM or Ctrl-C ends it.
+2024-11-05), /mcp/ws (WebSocket), /health, /ready and /live. `start` runs its nodes this way. SIGTERM or Ctrl-C ends it: \
+with `--announce 5s` /ready answers 503 for that long first, and with `--over 30s` connections are closed one after \
+another. A second signal ends it at once. `node add` and `node remove` change the nodes of the running cluster instead.
 
 Fault injection, for drills: `--delay 1300ms` delays every answer by that much, `--mute tcp` or `--mute http` accepts \
 connections on that port and never answers.
 
 Examples:
   clusterctl node --name erlmcp1 --tcp 127.0.0.1:9001 --http 127.0.0.1:8081
+  clusterctl node --name erlmcp1 --http 0.0.0.0:8081 --announce 5s --over 30s
   clusterctl node --name slow --tcp 127.0.0.1:9009 --delay 1300ms
+  clusterctl node add erlmcp5
+  clusterctl node remove erlmcp4
 
 Exit codes:
   0  ended by a signal
@@ -310,6 +409,24 @@ Examples:
 Exit codes:
   0  ended by a signal
   1  could not serve";
+
+pub(super) const EXPORT: &str = "\
+Both run `start --foreground` with the profile and the other flags given here. In the unit a supervisor that is killed \
+or hangs is started again, and adopts the nodes and the balancer, which go on. `systemctl reload` applies the changed \
+profile; `systemctl stop` leaves nothing running. In a container the supervisor is PID 1. With the built-in balancer the \
+image contains this program and its libraries alone, else Debian with the balancer's package.
+
+Examples:
+  clusterctl export systemd
+  clusterctl export systemd haproxy --profile mine.yaml
+  sudo clusterctl export systemd --user mcp --output /etc/systemd/system
+  clusterctl export container builtin --output image
+  clusterctl export container haproxy --with nginx --profile mine.yaml
+
+Exit codes:
+  0  printed or written
+  1  the profile is wrong, or a file cannot be written
+  2  the command line is wrong";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

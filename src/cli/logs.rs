@@ -149,7 +149,7 @@ fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<Str
 /// is the default cluster, but only if no logs exist yet.
 fn logged(settings: &Settings, run_dir: &RunDir, found: &[String]) -> Option<Cluster> {
     if let Ok(Some(record)) = Record::read(run_dir) {
-        return profile::load(&record.launch.source).ok();
+        return profile::load_with(&record.launch.source, &record.launch.resolved).ok();
     }
     if settings.names_profile() || found.is_empty() {
         return settings.cluster().ok();

@@ -5,6 +5,7 @@
 
 mod args;
 mod balancer_name;
+mod change;
 mod check;
 mod clap_errors;
 mod completions;
@@ -14,24 +15,32 @@ mod doctor_fix;
 mod drain;
 mod erlang;
 mod exit;
+mod export;
 mod failure;
 mod health;
 mod help;
 mod load_test;
 mod log_file;
 mod logs;
+mod lost_state;
 mod man;
+mod members;
 mod node;
+mod operator;
+mod other_version;
 mod preview;
 mod printer;
 mod profile;
 mod progress;
 mod progress_line;
 mod ready;
+mod rebalance;
 mod reload;
 mod render;
 mod reply;
 mod restart;
+mod rolling_restart;
+mod scale;
 mod serving;
 mod settings;
 mod start;
@@ -41,6 +50,8 @@ mod status;
 mod stop;
 mod suggestions;
 mod supervise;
+mod switch;
+mod upgrade;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -71,7 +82,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
             // A child of a cluster can run any command; the cluster's stop ends that command only
             // if it is a node or a balancer.
-            if !matches!(cli.verb, Verb::Node(_) | Verb::Dataplane(_)) {
+            if !cli.verb.serves_clients() {
                 set_apart();
                 keep_inherited();
             }
@@ -107,7 +118,10 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Restart(args) => wait(unless_interrupted(restart::run(settings, printer, args))),
         Verb::Drain(args) => wait(unless_interrupted(drain::run(settings, printer, args))),
         Verb::Ready(args) => wait(unless_interrupted(ready::run(settings, printer, args))),
-        Verb::Reload => wait(unless_interrupted(reload::run(settings, printer))),
+        Verb::Reload(args) => wait(unless_interrupted(reload::run(settings, printer, args))),
+        Verb::Scale(args) => wait(unless_interrupted(scale::run(settings, printer, args))),
+        Verb::Switch(args) => wait(unless_interrupted(switch::run(settings, printer, args))),
+        Verb::Rebalance(args) => wait(unless_interrupted(rebalance::run(settings, printer, args))),
         Verb::Status => wait(status::run(settings, printer)),
         Verb::Health(args) => wait(health::run(settings, printer, args)),
         Verb::Stats => wait(stats::run(settings, printer)),
@@ -116,6 +130,7 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Erlang(args) => wait(unless_interrupted(erlang::run(settings, printer, args))),
         Verb::Logs(args) => wait(logs::run(settings, printer, args)),
         Verb::Profile(args) => profile::run(settings, printer, &args.verb),
+        Verb::Export(args) => export::run(settings, printer, args),
         Verb::Completions(args) => completions::run(printer, args.shell),
         Verb::Man => man::run(printer),
         // Ctrl-C also ends what it has started.
@@ -124,7 +139,10 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Render(args) => wait(unless_interrupted(render::run(settings, printer, args))),
         Verb::Check(args) => wait(unless_interrupted(check::run(settings, printer, args))),
         Verb::Doctor(args) => wait(unless_interrupted(doctor::run(settings, printer, args))),
-        Verb::Node(args) => wait(node::run(args)),
+        Verb::Node(args) if args.verb.is_some() => {
+            wait(unless_interrupted(node::run(settings, printer, args)))
+        }
+        Verb::Node(args) => wait(node::run(settings, printer, args)),
         Verb::Dataplane(args) => wait(dataplane::run(args)),
         Verb::Supervise => wait(supervise::run(settings)),
     }

@@ -30,7 +30,7 @@ impl Preview {
         let run_dir = settings.run_dir()?;
         run_dir.try_path()?;
         let kind = settings.balancer(named)?;
-        let cluster = settings.cluster()?.behind(kind);
+        let cluster = settings.resolved_cluster().await?.behind(kind);
         let plan = plan(&cluster, kind, &Host::read());
         let balancer = balancer::find(kind, &cluster.binaries).await?;
         Ok(Preview {
@@ -49,6 +49,8 @@ impl Preview {
             plan: &self.plan,
             run_dir: &self.run_dir,
             templates: &self.templates,
+            owned: false,
+            generation: 0,
         }
     }
 

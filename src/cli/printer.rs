@@ -85,6 +85,18 @@ impl Printer {
         let _ignored = writeln!(err, "{text}");
     }
 
+    /// Whether a person can answer: the question is shown, and the answer is typed, on a terminal.
+    pub(super) fn can_ask(&self) -> bool {
+        self.shows_progress && io::stdin().is_terminal()
+    }
+
+    /// Prints a question to stderr, and leaves the cursor behind it.
+    pub(super) fn ask(&self, question: &str) {
+        let mut err = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
+        // A failed write to stderr cannot be reported anywhere.
+        let _ignored = write!(err, "{question}").and_then(|()| err.flush());
+    }
+
     /// Prints what the user should know although the command succeeded, to stderr.
     pub(super) fn warning(&self, text: &str) {
         self.note(&format!("{} {text}", style::yellow("warning:")));

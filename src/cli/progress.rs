@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
 use super::progress_line::{TICK, style, target};
-use crate::api::{Client, ClientError, GetProgress, GetStatus, Progress, Rollout, Step, StepState};
+use crate::api::{Client, ClientError, GetProgress, GetStatus, Progress, ProgressState, Step, StepState};
 use crate::platform::RunDir;
 use crate::report;
 use crate::supervisor::Presence;
@@ -18,7 +18,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// A supervisor ends within this time: nodes have 10 s, a balancer's clients a few more.
 const END_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A rollout that failed, or cannot be followed any more.
+/// A start or a restart that failed, or cannot be followed any more.
 #[derive(Debug)]
 pub(super) struct NotServing {
     pub(super) failure: Failure,
@@ -26,11 +26,11 @@ pub(super) struct NotServing {
     pub(super) undone: bool,
 }
 
-/// Follows the rollout that `verb` has begun and shows it. If it cannot be followed to its end, the
+/// Follows what `verb` has begun and shows it. If it cannot be followed to its end, the
 /// error gives the reason.
 ///
 /// # Errors
-/// When the rollout fails: with the child's last log lines. When the supervisor ends, or the user
+/// When it fails: with the child's last log lines. When the supervisor ends, or the user
 /// presses Ctrl-C.
 pub(super) async fn attend(
     verb: &str,
@@ -57,17 +57,17 @@ impl From<NotServing> for Failure {
     }
 }
 
-/// Waits until the rollout is over, without showing anything.
+/// Waits until it is over, without showing anything.
 ///
 /// # Errors
-/// When the rollout fails: with the child's last log lines.
+/// When it fails: with the child's last log lines.
 pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
     loop {
         let progress = client.call(&GetProgress).await.map_err(lost)?;
-        match progress.rollout {
-            Rollout::Running => tokio::time::sleep(POLL_INTERVAL).await,
-            Rollout::Done => return Ok(()),
-            Rollout::Failed { .. } => return Err(failed(&progress)),
+        match progress.outcome {
+            ProgressState::Running => tokio::time::sleep(POLL_INTERVAL).await,
+            ProgressState::Done => return Ok(()),
+            ProgressState::Failed { .. } => return Err(failed(&progress)),
         }
     }
 }
@@ -82,23 +82,23 @@ pub(super) async fn interrupted(verb: &str) -> Failure {
 
 // Private
 
-/// Shows the rollout until it is over.
+/// Shows the progress until it is over.
 async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
     let mut view = View::new(printer);
     loop {
         let progress = client.call(&GetProgress).await.map_err(lost)?;
         view.show(&progress.steps);
-        match progress.rollout {
-            Rollout::Running => tokio::time::sleep(POLL_INTERVAL).await,
-            Rollout::Done => return Ok(()),
-            Rollout::Failed { .. } => return Err(failed(&progress)),
+        match progress.outcome {
+            ProgressState::Running => tokio::time::sleep(POLL_INTERVAL).await,
+            ProgressState::Done => return Ok(()),
+            ProgressState::Failed { .. } => return Err(failed(&progress)),
         }
     }
 }
 
 /// Why a supervisor no longer answers, if the reason is that it has ended. A supervisor that is
 /// ending listens as long as its nodes do, and is waited for.
-async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
+pub(super) async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
     let deadline = Instant::now() + END_TIMEOUT;
     loop {
         match Presence::of(run_dir).await.ok()? {
@@ -111,7 +111,7 @@ async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
                 let error = format!("the cluster was stopped before the {verb} was done");
                 return Some(Failure::because(error));
             }
-            Presence::Orphaned(_) => {
+            Presence::Orphaned(_) | Presence::Lost(_) => {
                 let error = format!("the supervisor died before the {verb} was done");
                 let hint = "its processes may still serve: `clusterctl start` adopts them, `clusterctl stop` ends them";
                 return Some(Failure::because(error).hint(hint.to_owned()));
@@ -176,9 +176,9 @@ impl View<'_> {
 }
 
 fn failed(progress: &Progress) -> NotServing {
-    let Rollout::Failed {
+    let ProgressState::Failed {
         error, child, undone, ..
-    } = &progress.rollout
+    } = &progress.outcome
     else {
         return NotServing {
             failure: Failure::because("not started"),
@@ -186,7 +186,7 @@ fn failed(progress: &Progress) -> NotServing {
         };
     };
     let failure =
-        Failure::because(report::failed_rollout(&progress.rollout).unwrap_or_else(|| error.clone()));
+        Failure::because(report::failed_progress(&progress.outcome).unwrap_or_else(|| error.clone()));
     let hint = child
         .as_ref()
         .map(|child| format!("`clusterctl logs {child}` shows more"));

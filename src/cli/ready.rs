@@ -24,6 +24,9 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Rea
     for sentence in &ready.took_back {
         printer.note(&format!("took back: {sentence}"));
     }
+    if let Some(warning) = &ready.unsaved {
+        printer.warning(warning);
+    }
     progress::outcome(&client).await?;
     let is_meant = |node: &Node| node.name == args.node;
     let status = settled(&client, is_meant).await?;

@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use super::args::{Cli, Verb};
+use super::args::{Cli, Node as RunNode, Verb};
 use super::failure::Failure;
-use crate::api::{Node, Reloaded, Status};
+use crate::api::{ChangePlan, Changed, Node, Status};
 use crate::profile::BalancerKind;
 
 /// The output of `drain` and `ready`.
@@ -37,10 +37,9 @@ pub(super) struct ReloadReply {
     /// What is different in the profile, a line for each value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     profile: Vec<String>,
-    /// The names of the nodes' variables that have changed; a running node gets them when it is
-    /// restarted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    variables: Vec<String>,
+    /// What has changed, and what it cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<ChangePlan>,
 }
 
 /// The output of `stop`.
@@ -108,14 +107,15 @@ impl RestartReply {
 }
 
 impl ReloadReply {
-    /// The reply about what was `reloaded`, and the changes in the `profile`.
-    pub(super) fn new(reloaded: Reloaded, profile: Vec<String>) -> ReloadReply {
-        let Reloaded { pid, variables } = reloaded;
+    /// The reply about what was `changed`, and the changes in the `profile`.
+    pub(super) fn new(changed: Changed, profile: Vec<String>) -> ReloadReply {
+        let Changed { pid, plan, rollout } = changed;
+        let plan = Some(plan).filter(|plan| *plan != ChangePlan::default());
         ReloadReply {
-            changed: pid.is_some() || !profile.is_empty() || !variables.is_empty(),
+            changed: pid.is_some() || rollout || plan.is_some() || !profile.is_empty(),
             pid,
             profile,
-            variables,
+            plan,
         }
     }
 }
@@ -125,7 +125,7 @@ pub(super) fn refuse_json(cli: &Cli) -> Result<(), Failure> {
     let command = match &cli.verb {
         Verb::Completions(_) => "completions",
         Verb::Man => "man",
-        Verb::Node(_) => "node",
+        Verb::Node(RunNode { verb: None, .. }) => "node",
         Verb::Dataplane(_) => "dataplane",
         Verb::Supervise => "supervise",
         Verb::Start(args) if args.foreground => "start --foreground",

@@ -6,6 +6,7 @@ use super::failure::Outcome;
 use super::printer::Printer;
 use super::progress;
 use super::reply::RestartReply;
+use super::rolling_restart;
 use super::serving::{all_serve, settled};
 use super::settings::Settings;
 use super::suggestions::about_node;
@@ -13,6 +14,9 @@ use crate::api::{Client, Node, RestartOrder};
 
 /// Restarts, and waits until the nodes serve again.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Restart) -> Outcome {
+    if args.rolling {
+        return rolling_restart::run(settings, printer, args).await;
+    }
     let run_dir = settings.run_dir()?;
     let client = Client::connect(&run_dir.control_socket()).await?;
     let order = RestartOrder {

@@ -2,14 +2,15 @@
 //! command on a named run directory needs no profile.
 
 use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 
 use super::args::Global;
 use super::balancer_name::BalancerName;
 use super::failure::Failure;
 use crate::platform::RunDir;
-use crate::profile::{self, BalancerKind, Cluster, Source};
+use crate::profile::{self, BalancerKind, Cluster, Resolved, Source};
 use crate::render::Templates;
-use crate::supervisor::Record;
+use crate::supervisor::{PrepareError, Record, resolve};
 
 /// The settings that every command gets.
 #[derive(Clone, Debug)]
@@ -17,15 +18,22 @@ pub(super) struct Settings {
     /// Whether `--json` was given.
     pub(super) json: bool,
     /// Templates that replace the embedded ones.
-    pub(super) templates: Option<std::path::PathBuf>,
+    pub(super) templates: Option<PathBuf>,
     global: Global,
     /// The profile of the running cluster, for commands about it.
     running: Option<Source>,
+    /// The addresses of that profile's host names.
+    resolved: Resolved,
     /// The profile that the flags name. It is read once, because a pipe cannot be read again.
     named: OnceCell<Source>,
 }
 
 impl Settings {
+    /// The name of a copied profile.
+    pub(super) const PROFILE: &str = "profile.yaml";
+    /// The name of a directory with copied templates.
+    pub(super) const TEMPLATES: &str = "templates";
+
     /// The settings of the flags.
     pub(super) fn new(global: Global) -> Settings {
         Settings {
@@ -37,6 +45,7 @@ impl Settings {
                 .map(|path| std::path::absolute(&path).unwrap_or(path)),
             global,
             running: None,
+            resolved: Resolved::new(),
             named: OnceCell::new(),
         }
     }
@@ -50,8 +59,17 @@ impl Settings {
             && !record.living().is_empty()
         {
             self.running = Some(record.launch.source);
+            self.resolved = record.launch.resolved;
         }
         self
+    }
+
+    /// The settings of the same flags for the cluster in `run_dir`; the profile is read again.
+    pub(super) fn again(&self, run_dir: &RunDir) -> Settings {
+        Settings::new(Global {
+            run_dir: Some(run_dir.path().to_owned()),
+            ..self.global.clone()
+        })
     }
 
     /// The settings with one more value of the profile changed, also of the running cluster's.
@@ -105,12 +123,8 @@ impl Settings {
         } else {
             self.named()?
         };
-        source.sets = running
-            .sets
-            .iter()
-            .chain(sets.iter().filter(|set| !running.sets.contains(set)))
-            .cloned()
-            .collect();
+        source.sets.clone_from(&running.sets);
+        source = source.with_sets(sets);
         source.port_offset = if *port_offset == 0 {
             running.port_offset
         } else {
@@ -126,6 +140,77 @@ impl Settings {
         }
         let source = Source::read(&self.global.profile)?;
         Ok(self.named.get_or_init(|| source).clone())
+    }
+
+    /// The run directory that the flags or the environment name.
+    pub(super) fn named_run_dir(&self) -> Option<RunDir> {
+        self.global.run_dir.as_ref().map(RunDir::at)
+    }
+
+    /// Whether the flags change values of the profile.
+    pub(super) fn sets_values(&self) -> bool {
+        !self.global.sets.is_empty()
+    }
+
+    /// The files and directories that the flags name, as absolute paths.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let profile = self.profile_file();
+        profile.into_iter().chain(self.templates.clone()).collect()
+    }
+
+    /// The profile's absolute path, unless it is an embedded one.
+    pub(super) fn profile_file(&self) -> Option<PathBuf> {
+        let profile = Path::new(&self.global.profile);
+        let is_file = profile::embedded(&self.global.profile).is_none();
+        is_file.then(|| std::path::absolute(profile).unwrap_or_else(|_| profile.into()))
+    }
+
+    /// The same settings where `directory` has copies of the profile and the templates.
+    pub(super) fn with_files_in(&self, directory: &Path) -> Settings {
+        let mut global = self.global.clone();
+        if self.profile_file().is_some() {
+            let profile = directory.join(Settings::PROFILE);
+            global.profile = profile.to_string_lossy().into_owned();
+        }
+        if self.templates.is_some() {
+            global.templates = Some(directory.join(Settings::TEMPLATES));
+        }
+        Settings::new(global)
+    }
+
+    /// The flags that give another process in another directory these settings.
+    ///
+    /// # Errors
+    /// When the profile is not a file that can be read again.
+    pub(super) fn flags(&self, run_dir: &RunDir) -> Result<Vec<String>, Failure> {
+        let Global {
+            profile,
+            sets,
+            port_offset,
+            ..
+        } = &self.global;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut flags = vec!["--run-dir".to_owned(), text(run_dir.path())];
+        if profile::embedded(profile).is_none() {
+            let path = std::path::absolute(profile).map_err(Failure::new)?;
+            if path.starts_with("/dev") || path.starts_with("/proc") {
+                let error = format!("profile `{profile}` cannot be read again later");
+                return Err(Failure::because(error).hint("save it as a file".to_owned()));
+            }
+            flags.extend(["--profile".to_owned(), text(&path)]);
+        } else if profile != profile::DEFAULT {
+            flags.extend(["--profile".to_owned(), profile.clone()]);
+        }
+        for set in sets {
+            flags.extend(["--set".to_owned(), set.clone()]);
+        }
+        if *port_offset != 0 {
+            flags.extend(["--port-offset".to_owned(), port_offset.to_string()]);
+        }
+        if let Some(templates) = &self.templates {
+            flags.extend(["--templates".to_owned(), text(templates)]);
+        }
+        Ok(flags)
     }
 
     /// Whether a profile other than the default one was requested.
@@ -146,7 +231,18 @@ impl Settings {
             .map_or_else(Templates::embedded, Templates::overridden_by)
     }
 
-    /// The cluster that the profile describes.
+    /// The cluster that would run, with the addresses of the profile's host names.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the profile, or a host name that has no address.
+    pub(super) async fn resolved_cluster(&self) -> Result<Cluster, Failure> {
+        let source = self.source()?;
+        let found = resolve(&profile::hosts(&source)?, &self.resolved).await;
+        let resolved = found.map_err(PrepareError::from)?;
+        Ok(profile::load_with(&source, &resolved)?)
+    }
+
+    /// The cluster that the profile describes, without the addresses of host names.
     ///
     /// # Errors
     /// With everything that is wrong with the profile.

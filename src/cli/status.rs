@@ -2,18 +2,21 @@
 
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::lost_state;
+use super::other_version;
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::api::{Client, ClientError, ClusterState, GetStatus, Status};
 use crate::platform::RunDir;
 use crate::report;
-use crate::supervisor::Record;
+use crate::supervisor::Presence;
 
 /// Shows the status.
 pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     let run_dir = settings.run_dir()?;
     let (status, exit) = match ask(&run_dir).await {
-        Ok(status) => {
+        Ok(mut status) => {
+            other_version::warn(&mut status);
             let exit = judge(status.state);
             (status, exit)
         }
@@ -40,16 +43,20 @@ pub(super) const fn judge(state: ClusterState) -> Exit {
 /// their state is unknown.
 pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
     let mut status = Status::down(&settings.name(run_dir));
-    let doubt = match Record::read(run_dir) {
-        Ok(Some(record)) if !record.living().is_empty() => {
+    let (doubt, exit) = match Presence::without_supervisor(run_dir) {
+        Presence::Absent | Presence::Running(_) => return (status, Exit::Failed),
+        Presence::Orphaned(_) => (
             "the supervisor died; its processes may still serve: `clusterctl start` adopts them, `clusterctl stop` ends them"
-                .to_owned()
+                .to_owned(),
+            Exit::Unclear,
+        ),
+        Presence::Lost(lost) => {
+            let exit = if lost.found.children.is_empty() { Exit::Failed } else { Exit::Unclear };
+            (lost_state::status(&lost), exit)
         }
-        Ok(_) => return (status, Exit::Failed),
-        Err(error) => format!("cannot find out what runs: {error}"),
     };
     status.warnings.push(doubt);
-    (status, Exit::Unclear)
+    (status, exit)
 }
 
 // Private

@@ -6,12 +6,14 @@ use std::time::Duration;
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::lost_state;
 use super::printer::Printer;
 use super::reply::StopReply;
 use super::settings::Settings;
 use crate::api::{Client, ClientError, StopOrder};
+use crate::base::units::Period;
 use crate::platform::{Identity, Lock, Process, RunDir};
-use crate::supervisor::{Presence, Record, stop_orphans, sweep};
+use crate::supervisor::{Orphans, Presence, Record, stop_orphans, sweep};
 
 /// The time that the supervisor gets after the connections' grace, to kill every child if
 /// necessary.
@@ -42,39 +44,61 @@ async fn end(run_dir: &RunDir, printer: &Printer, args: &args::Stop) -> Result<b
                 .ok()
                 .flatten()
                 .map(|record| record.supervisor());
-            match client.call(&StopOrder { grace: args.grace }).await {
+            let order = StopOrder {
+                grace: args.grace,
+                announce: args.ending.announce,
+                over: args.ending.over,
+            };
+            match client.call(&order).await {
                 // It may have been killed while it stopped: remaining processes are searched for
                 // below.
                 Err(ClientError::Ended) => {}
                 ordered => ordered?,
             }
-            let patience = args.grace.duration() + END_TIMEOUT;
+            let waits = [args.ending.announce, args.grace, args.ending.over];
+            let patience = waits.map(Period::duration).iter().sum::<Duration>() + END_TIMEOUT;
             tokio::time::timeout(patience, gone(run_dir, supervisor))
                 .await
                 .map_err(|_| stuck(patience))?
                 .map_err(Failure::new)?;
             match Presence::of(run_dir).await? {
-                Presence::Orphaned(record) => end_orphans(printer, run_dir, &record, args).await?,
+                Presence::Orphaned(record) => end_orphans(printer, run_dir, (&*record).into(), args).await?,
+                Presence::Lost(lost) => end_orphans(printer, run_dir, (&lost.found).into(), args).await?,
                 Presence::Running(_) | Presence::Absent => printer.note("stopped"),
             }
         }
-        Presence::Orphaned(record) => end_orphans(printer, run_dir, &record, args).await?,
-        Presence::Absent => {
-            sweep(run_dir).await?;
-            printer.note("nothing is running");
-            return Ok(false);
+        Presence::Orphaned(record) => end_orphans(printer, run_dir, (&*record).into(), args).await?,
+        Presence::Lost(lost) => {
+            lost_state::warn_before_stop(printer, &lost, run_dir);
+            if lost.found.is_empty() {
+                return none(printer, run_dir).await;
+            }
+            end_orphans(printer, run_dir, (&lost.found).into(), args).await?;
         }
+        Presence::Absent => return none(printer, run_dir).await,
     }
     Ok(true)
+}
+
+/// Nothing runs: only files can be left.
+async fn none(printer: &Printer, run_dir: &RunDir) -> Result<bool, Failure> {
+    sweep(run_dir).await?;
+    printer.note("nothing is running");
+    Ok(false)
 }
 
 async fn end_orphans(
     printer: &Printer,
     run_dir: &RunDir,
-    record: &Record,
+    orphans: Orphans,
     args: &args::Stop,
 ) -> Result<(), Failure> {
-    stop_orphans(record, run_dir, args.grace.duration()).await?;
+    if !args.ending.announce.is_zero() || !args.ending.over.is_zero() {
+        printer.note(
+            "the supervisor was killed: the stop is not announced, and connections are closed all at once",
+        );
+    }
+    stop_orphans(&orphans, run_dir, args.grace.duration()).await?;
     printer.note("stopped the processes that a killed supervisor had left running");
     Ok(())
 }

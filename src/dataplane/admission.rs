@@ -65,6 +65,7 @@ mod tests {
         let route = Route {
             listen: Vec::new(),
             backend: backend(&[]),
+            http: None,
         };
         Arc::new(Frontend::new("tcp", 2, route, maxconn, unlimited(), 1))
     }

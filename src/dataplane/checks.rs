@@ -24,17 +24,21 @@ pub(super) async fn run(shared: Arc<Shared>, backend: Arc<Backend>, server: Arc<
     loop {
         tokio::time::sleep(wait).await;
         let pool = backend.pool();
-        if !pool.servers.iter().any(|it| Arc::ptr_eq(it, &server)) {
+        if !pool.has(&server) {
             return;
         }
         let off = lock(&server.check).off || server.state().admin().maint;
-        let Some(check) = pool.check().filter(|_| !off) else {
+        let Some(check) = pool.check_of(&server).filter(|_| !off) else {
             readmit(&shared, &backend, &server);
             wait = IDLE_INTERVAL;
             continue;
         };
         let began = Instant::now();
+        drop(pool);
         let answer = ask(&shared, &server, check).await;
+        if !backend.pool().has(&server) {
+            return;
+        }
         record(&shared, &backend, &server, check, (&answer, began));
         let interval = if server.state().is_changing() {
             check.fast_interval
@@ -52,7 +56,8 @@ fn readmit(shared: &Shared, backend: &Arc<Backend>, server: &Arc<Server>) {
     let ejected_for = server.state().ejected_for(Instant::now());
     if ejected_for.is_some_and(|elapsed| elapsed >= EJECTION_TIME) {
         let _client_may_be_gone = shared.apply_event(backend, server, Event::Readmitted, "another chance");
-        server.set_probation(backend.pool().config.eject_after);
+        let pool = backend.pool();
+        server.set_probation(pool.config.eject_after, pool.config.eject_errors);
     }
 }
 
@@ -66,6 +71,7 @@ async fn ask(shared: &Shared, server: &Server, check: DataplaneCheck) -> Result<
             DataplaneQuestion::Tcp => Question::Tcp,
             DataplaneQuestion::Mcp => Question::Mcp,
             DataplaneQuestion::Http => Question::Get(config.check_path.as_str().into()),
+            DataplaneQuestion::Discover => Question::Discover(config.check_path.as_str().into()),
         },
         source: source.filter(|source| source.is_ipv4() == target.is_ipv4()),
         timeout: check.timeout.duration(),
@@ -90,9 +96,9 @@ fn record(
             Err(failure) => failure.word(),
         };
         last.code = match answer {
-            Ok(_) if question == DataplaneQuestion::Http => Some(200),
+            Ok(answer) => answer.status,
             Err(Failure::Status { status, .. }) => Some(*status),
-            _ => None,
+            Err(_) => None,
         };
         last.duration = Some(u64::try_from(sent_at.elapsed().as_millis()).unwrap_or(u64::MAX));
         last.detail = answer.as_ref().err().map(detail).unwrap_or_default();
@@ -117,8 +123,34 @@ fn record(
 fn detail(failure: &Failure) -> String {
     let why = match failure {
         Failure::Local { why, .. } | Failure::Connect { why, .. } | Failure::Answer { why, .. } => why,
-        Failure::ConnectTimeout { .. } | Failure::AnswerTimeout { .. } | Failure::Status { .. } => "",
+        Failure::ConnectTimeout { .. } | Failure::AnswerTimeout { .. } => "",
+        Failure::Status { status, .. } => {
+            let status = hyper::StatusCode::from_u16(*status).ok();
+            status
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default()
+        }
     };
     // The system's messages end with their number.
     why.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_detail_of_a_failed_check_is_haproxys() {
+        let target = "127.0.0.1:80".parse().unwrap();
+        let status = |status| detail(&Failure::Status { target, status });
+        assert_eq!(
+            [503, 404, 799].map(status),
+            ["Service Unavailable", "Not Found", ""]
+        );
+        let refused = Failure::Connect {
+            target,
+            why: "Connection refused (os error 111)".to_owned(),
+        };
+        assert_eq!(detail(&refused), "Connection refused");
+    }
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::rate::Rate;
-use crate::haproxy_api::server::Traffic;
+use crate::haproxy_api::server::{HttpFigures, Traffic};
 
 /// A current value and its maximum.
 #[derive(Debug, Default)]
@@ -63,6 +63,8 @@ pub(crate) struct Counters {
     last: AtomicU64,
     pub(crate) queue_time: Mean,
     pub(crate) connect_time: Mean,
+    /// From the end of a request's head to its answer's.
+    pub(crate) response_time: Mean,
     pub(crate) total_time: Mean,
 }
 
@@ -219,7 +221,12 @@ impl Counters {
         self.queued.forget_max();
         self.sessions.forget_max();
         self.rate.forget_max();
-        for mean in [&self.queue_time, &self.connect_time, &self.total_time] {
+        for mean in [
+            &self.queue_time,
+            &self.connect_time,
+            &self.response_time,
+            &self.total_time,
+        ] {
             mean.max.store(0, Relaxed);
         }
         if all {
@@ -237,8 +244,13 @@ impl Counters {
         }
     }
 
-    /// The figures at `now`, with these bytes.
-    pub(crate) fn figures(&self, now: u64, bytes_in: u64, bytes_out: u64) -> Traffic {
+    /// The figures at `now`, with these bytes, and those of HTTP if it is spoken.
+    pub(crate) fn figures(
+        &self,
+        now: u64,
+        (bytes_in, bytes_out): (u64, u64),
+        http: Option<HttpFigures>,
+    ) -> Traffic {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         let last = get(&self.last);
         Traffic {
@@ -260,10 +272,13 @@ impl Counters {
             last_session: (last > 0).then(|| (now + 1).saturating_sub(last) / 1000),
             queue_time: self.queue_time.get(),
             connect_time: self.connect_time.get(),
+            response_time: self.response_time.get(),
             total_time: self.total_time.get(),
             queue_time_max: self.queue_time.max(),
             connect_time_max: self.connect_time.max(),
+            response_time_max: self.response_time.max(),
             total_time_max: self.total_time.max(),
+            http,
         }
     }
 }

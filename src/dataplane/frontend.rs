@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use super::backend::Backend;
 use super::client_limits::{ClientLease, ClientLimits, Refused};
 use super::clock::Clock;
 use super::counters::{Bytes, Gauge, PeakRate, count};
+use super::http::Request;
+use super::http::rules::{Destination, Forwarding, NodeAddresses, Refusal, Routes};
+use super::http_counters::HttpCounters;
 use super::server::lock;
 use crate::base::telemetry::Throttle;
 use crate::haproxy_api::server::{FrontendFigures, FrontendState};
@@ -27,10 +30,13 @@ pub(crate) struct Frontend {
     pub(crate) client_limits: ClientLimits,
     pub(crate) sessions: Gauge,
     pub(crate) bytes: Bytes,
+    pub(crate) http: HttpCounters,
     route: ArcSwap<Route>,
     maxconn: AtomicU32,
     state: AtomicU8,
     accepted: AtomicU64,
+    /// `accepted` at the last reset.
+    accepted_before: AtomicU64,
     begun: AtomicU64,
     denied_connections: AtomicU64,
     denied_messages: AtomicU64,
@@ -45,6 +51,34 @@ pub(crate) struct Frontend {
 pub(crate) struct Route {
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) backend: Arc<Backend>,
+    /// How requests are routed; `None` where bytes are relayed.
+    pub(crate) http: Option<HttpRoute>,
+}
+
+/// How the requests of a frontend are routed.
+#[derive(Debug)]
+pub(crate) struct HttpRoute {
+    pub(crate) routes: Routes,
+    pub(crate) forwarding: Forwarding,
+    pub(crate) websocket: Arc<Backend>,
+    pub(crate) sse: Arc<Backend>,
+    /// The addresses of nodes, to which no client is redirected.
+    pub(crate) nodes: NodeAddresses,
+}
+
+impl HttpRoute {
+    /// The backend for `request`; `default` where nothing else is configured.
+    pub(crate) fn destination<'a>(
+        &'a self,
+        default: &'a Arc<Backend>,
+        request: &Request<'_>,
+    ) -> Result<&'a Arc<Backend>, Refusal> {
+        Ok(match self.routes.destination(request)? {
+            Destination::Default => default,
+            Destination::WebSocket => &self.websocket,
+            Destination::Sse => &self.sse,
+        })
+    }
 }
 
 impl Frontend {
@@ -62,10 +96,12 @@ impl Frontend {
             client_limits: ClientLimits::new(limits),
             sessions: Gauge::default(),
             bytes: Bytes::new(workers),
+            http: HttpCounters::new(workers),
             route: ArcSwap::from_pointee(route),
             maxconn: AtomicU32::new(maxconn),
             state: AtomicU8::new(0),
             accepted: AtomicU64::new(0),
+            accepted_before: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             denied_connections: AtomicU64::new(0),
             denied_messages: AtomicU64::new(0),
@@ -83,9 +119,14 @@ impl Frontend {
         self.client_limits.set_limits(limits);
     }
 
-    /// The addresses to listen on, and the backend.
-    pub(crate) fn route(&self) -> Arc<Route> {
-        self.route.load_full()
+    /// The addresses to listen on, and the backend. A guard counts no reference, which all workers would
+    /// share.
+    pub(crate) fn route(&self) -> Guard<Arc<Route>> {
+        self.route.load()
+    }
+
+    pub(crate) fn maxconn(&self) -> u32 {
+        self.maxconn.load(Relaxed)
     }
 
     pub(crate) fn set_maxconn(&self, maxconn: u32) {
@@ -145,6 +186,13 @@ impl Frontend {
         client_lease
     }
 
+    /// Records that a request of a client is denied: it sends too many.
+    pub(crate) fn denied_request(&self, client: IpAddr) {
+        if let Some(times) = lock(&self.delays).after(Instant::now()) {
+            tracing::warn!(frontend = self.name, %client, times, "requests are denied: too many in a second");
+        }
+    }
+
     /// Records that messages of a client have to wait.
     pub(crate) fn held(&self, client: IpAddr) {
         count(&self.denied_messages);
@@ -153,19 +201,21 @@ impl Frontend {
         }
     }
 
+    /// All accepted connections so far, also those before the last reset.
+    pub(crate) fn all_connections(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
     /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
         self.sessions.forget_max();
         self.accept_rate.forget_max();
         self.begin_rate.forget_max();
+        self.http.clear(all);
         if all {
             self.bytes.clear();
-            for counter in [
-                &self.accepted,
-                &self.begun,
-                &self.denied_connections,
-                &self.denied_messages,
-            ] {
+            self.accepted_before.store(self.all_connections(), Relaxed);
+            for counter in [&self.begun, &self.denied_connections, &self.denied_messages] {
                 counter.store(0, Relaxed);
             }
         }
@@ -188,11 +238,14 @@ impl Frontend {
             bytes_out: self.bytes.down(),
             denied_messages: self.denied_messages.load(Relaxed),
             denied_connections: self.denied_connections.load(Relaxed),
-            connections_total: self.accepted.load(Relaxed),
+            connections_total: self
+                .all_connections()
+                .saturating_sub(self.accepted_before.load(Relaxed)),
             connection_rate: self.accept_rate.get(now),
             connection_rate_max: self.accept_rate.max(),
             session_rate: self.begin_rate.get(now),
             session_rate_max: self.begin_rate.max(),
+            http: route.http.is_some().then(|| self.http.figures(now)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -30,8 +31,15 @@ pub(crate) enum Order {
     ShutdownSession(u64, oneshot::Sender<bool>),
     /// List the sessions.
     List(oneshot::Sender<Vec<SessionFigures>>),
-    /// Accept nothing more, and end with the last session.
-    Drain,
+    /// Log the requests in progress, because the process ends.
+    LogRequests(oneshot::Sender<()>),
+    /// Answer, to show that the worker does its turns. A worker that has ended drops it.
+    Turn(oneshot::Sender<()>),
+    /// Accept nothing more, and end with the last session. The answer comes when the listeners are
+    /// closed.
+    Drain(oneshot::Sender<()>),
+    /// Close the clients that are left evenly over this time; after a drain.
+    Close(Duration, oneshot::Sender<()>),
 }
 
 /// The sending side of a worker's inbox.

@@ -1,8 +1,8 @@
-//! The built-in data plane: a TCP load balancer that answers HAProxy's runtime API.
+//! The built-in data plane: a load balancer for TCP and HTTP that answers HAProxy's runtime API.
 //!
 //! ```text
-//!   clients ──▶ worker 0 ┐    each: a thread with its own descriptor table, its own listeners, its own sessions
-//!   clients ──▶ worker 1 ┼──▶ servers
+//!   clients ──▶ worker 0 ┐    each: a thread with its own descriptor table, listeners (its own, or its share of
+//!   clients ──▶ worker 1 ┼──▶ servers                           the parent's) and sessions
 //!   clients ──▶ worker n ┘
 //!      shared, once per connection: frontends (limits), backends (algorithm, stickiness, queue), servers (state)
 //!      shared, per byte: nothing
@@ -12,18 +12,25 @@
 //! The data plane does not depend on the supervisor or the command line. Threads exchange data
 //! only: orders go to a worker's inbox.
 
+mod access_log;
 mod address;
 mod admission;
+mod api_socket;
 mod backend;
 mod balance;
 mod checks;
 mod client_limits;
 mod clock;
 mod counters;
+mod dynamic_servers;
+mod ending;
 mod frontend;
 mod housekeeping;
+pub mod http;
+mod http_counters;
 mod inbox;
 mod lines;
+mod parent_sockets;
 mod process;
 mod rate;
 pub mod relay;
@@ -33,6 +40,8 @@ mod server;
 mod shared;
 mod sticky;
 mod sticky_file;
+mod sticky_memory;
+mod stopping;
 mod topology;
 mod worker;
 
@@ -40,7 +49,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use mio::Poll;
@@ -49,19 +57,22 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::dataplane_config::DataplaneError;
-use crate::haproxy_api::server as haproxy_server;
+use crate::dataplane_config::{Dataplane, DataplaneError};
+use crate::haproxy_api::server::ApiListenerError;
 use crate::haproxy_api::server::pages::{self, Site};
-use crate::haproxy_api::server::{ApiListener, ApiListenerError, Level};
 use crate::platform::{descriptors, thread};
 use crate::workers::{self, WorkersError};
 
+pub use access_log::AccessLogError;
 use clock::Clock;
+pub use ending::Ending;
 use inbox::Inbox;
+use parent_sockets::ParentSockets;
 use reload::Reload;
 use runtime_api::RuntimeApi;
 use server::lock;
 use shared::Shared;
+use sticky_memory::StickyMemory;
 use topology::Topology;
 use worker::{EventSource, Worker};
 
@@ -92,6 +103,22 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// The parent does not answer.
+    #[error("cannot take over listeners from the parent on `{}`: {source}", .path.display())]
+    Parent {
+        /// The parent's socket.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The parent does not have a socket of an address.
+    #[error("the parent does not hand over {address} on `{}`", .path.display())]
+    NotHandedOver {
+        /// The parent's socket.
+        path: PathBuf,
+        /// The address.
+        address: SocketAddr,
+    },
     /// A worker cannot listen.
     #[error("a worker cannot listen: {0}")]
     Listen(io::Error),
@@ -101,22 +128,28 @@ pub enum ServeError {
     /// The socket of the runtime API cannot be opened.
     #[error(transparent)]
     ApiListener(#[from] ApiListenerError),
+    /// The access log cannot be opened.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
     /// Its threads failed.
     #[error(transparent)]
     Workers(#[from] WorkersError),
 }
 
-/// Serves with the configuration file at `path`, until SIGTERM or SIGINT. After SIGUSR1 it stops
+/// Serves with the configuration file at `path`, until SIGTERM or SIGINT, after which it takes the
+/// steps of `ending`. After SIGUSR1 it stops
 /// accepting connections, also on its socket and pages, so that another process can take over, and
 /// ends with its last connection; at SIGHUP it reads the file again.
+///
+/// Listening sockets that its parent hands over stay open in the parent: connections that it has not
+/// accepted wait for another process.
 ///
 /// # Errors
 /// If the configuration cannot be read or is not valid, or its addresses cannot be bound.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-/// Outside of a tokio runtime.
-pub async fn run(path: &Path) -> Result<(), ServeError> {
+pub async fn run(path: &Path, ending: Ending) -> Result<(), ServeError> {
     let config = reload::read(path)?;
     thread::name(&config.cluster);
     thread::survive_large_files()?;
@@ -133,9 +166,8 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let inbox =
         |(number, poll): (u16, &Poll)| Ok(Arc::new(Inbox::new(number, poll, EventSource::Inbox.into())?));
     let inboxes = (0..).zip(&polls).map(inbox).collect::<io::Result<_>>()?;
-    if let Some(memory) = &topology.config.memory {
-        housekeeping::restore_sticky(&topology, memory);
-    }
+    let memory = Arc::new(StickyMemory::default());
+    memory.restore(&topology);
     let shared = Arc::new(Shared::new(clock, topology, inboxes, nofile));
     let mut signals = Signals::new()?;
     let (running, mut starting) = start(&shared, polls, workers);
@@ -145,32 +177,31 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     // Opened only now: descriptors that are open when workers leave the table stay open in their
     // tables.
     let config = shared.topology().config.clone();
-    let listener = ApiListener::open(&config.socket)?;
-    let pages = [(config.stats, Site::Stats), (config.status, Site::Status)]
-        .into_iter()
-        .filter_map(|(address, site)| Some(page(address?).map(|listener| (listener, site))))
-        .collect::<Result<Vec<_>, _>>()?;
-    let api = Arc::new(RuntimeApi::new(Arc::clone(&shared), Reload::new(path)));
+    shared.access_log.write_to(reload::access_log(&config)?).await?;
+    let sockets = reload::parent_sockets(&config).await?;
+    let pages = pages(&config, &sockets)?;
+    let listener = api_socket::open(&config)?;
+    let reload = Reload::new(path, sockets);
+    let api = Arc::new(RuntimeApi::new(Arc::clone(&shared), reload, Arc::clone(&memory)));
     api.begin(claims).await?;
     tracing::info!(workers, pid = std::process::id(), "the data plane serves");
     let end = CancellationToken::new();
     let mut serving = JoinSet::new();
-    serving.spawn(haproxy_server::serve(
-        listener,
-        Arc::clone(&api),
-        Level::Admin,
-        end.clone(),
-    ));
+    serving.spawn(api_socket::serve(listener, Arc::clone(&api), end.clone()));
     for (listener, site) in pages {
         serving.spawn(pages::serve(listener, site, Arc::clone(&api), end.clone()));
     }
     let outcome = tokio::select! {
         outcome = running => outcome.unwrap_or(Ok(Vec::new())),
-        () = signals.run(&api, &end) => Ok(Vec::new()),
-        () = housekeeping::run(Arc::clone(&shared), &api.last_second) => Ok(Vec::new()),
+        () = signals.run(&api, &end, ending) => {
+            shared.log_requests().await;
+            Ok(Vec::new())
+        }
+        () = housekeeping::run(Arc::clone(&shared), &api.last_second, &memory) => Ok(Vec::new()),
     };
     end.cancel();
-    housekeeping::save(&shared.topology());
+    shared.access_log.end().await;
+    memory.finish(&shared.topology());
     while serving.join_next().await.is_some() {}
     for result in outcome? {
         result?;
@@ -181,9 +212,21 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
 
 // Private
 
-fn page(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    // With SO_REUSEADDR: connections of a former process may still be closing.
-    TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })
+/// The listeners of the pages.
+fn pages(config: &Dataplane, sockets: &ParentSockets) -> Result<Vec<(TcpListener, Site)>, ServeError> {
+    let mut pages = Vec::new();
+    for (address, site) in [(config.stats, Site::Stats), (config.status, Site::Status)] {
+        let Some(address) = address else { continue };
+        let listeners = if config.listeners.is_some() {
+            sockets.copies(address)
+        } else {
+            // With SO_REUSEADDR: connections of a former process may still be closing.
+            TcpListener::bind(address).map(|listener| vec![listener])
+        };
+        let listeners = listeners.map_err(|source| ServeError::Bind { address, source })?;
+        pages.extend(listeners.into_iter().map(|listener| (listener, site)));
+    }
+    Ok(pages)
 }
 
 type Running = tokio::task::JoinHandle<Result<Vec<io::Result<()>>, WorkersError>>;
@@ -225,17 +268,27 @@ impl Signals {
         })
     }
 
-    /// Returns when the process must end at once. A drain sends `end` to the socket and the pages.
-    async fn run(&mut self, api: &Arc<RuntimeApi>, end: &CancellationToken) {
+    /// Returns when the process must end at once.
+    async fn run(&mut self, api: &Arc<RuntimeApi>, end: &CancellationToken, ending: Ending) {
+        self.terminated(api, end).await;
+        if !ending.announced(api, self.terminated(api, end)).await {
+            ending.closed(api, self.terminated(api, end)).await;
+        }
+    }
+
+    // Private
+
+    /// Returns at the next SIGTERM or SIGINT. A drain sends `end` to the socket and the pages.
+    async fn terminated(&mut self, api: &Arc<RuntimeApi>, end: &CancellationToken) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.drain.recv() => {
-                    tracing::info!("no connection is accepted any more");
-                    api.stopping.store(true, Relaxed);
-                    api.drain().await;
-                    end.cancel();
+                    if api.drain().await {
+                        tracing::info!("no connection is accepted any more");
+                        end.cancel();
+                    }
                 }
                 _ = self.reload.recv() => {
                     if let Err(error) = api.reload().await {

@@ -1,21 +1,26 @@
 //! The data plane behind HAProxy's runtime API.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 
 use super::ServeError;
 use super::backend::Backend;
 use super::client_limits::ClientFigures;
+use super::dynamic_servers;
 use super::frontend::Frontend;
 use super::inbox::Order as WorkerOrder;
 use super::reload::Reload;
 use super::server::{Event, Server, lock};
 use super::shared::Shared;
+use super::sticky_memory::StickyMemory;
+use super::stopping::Stopping;
+use super::topology::Topology;
+use crate::dataplane_config::Dataplane;
 use crate::haproxy_api::server::{
     FrontendState, Order, ProcessFigures, Proxies, Refusal, ServerRef, SessionFigures, Subject, TableEntry,
     TableFigures,
@@ -24,14 +29,19 @@ use crate::platform::listen::Claim;
 
 /// How long a client that has left stays in its table, in ms: until its rates have decayed.
 const DECAY_MS: u64 = 2_000;
+/// A worker that does not read its orders within this time is stuck.
+const TURN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The data plane, for queries and commands.
 #[derive(Debug)]
 pub(super) struct RuntimeApi {
     shared: Arc<Shared>,
     reload: Reload,
+    memory: Arc<StickyMemory>,
     start_time: u64,
     pub(super) stopping: AtomicBool,
+    /// Whether a signal has announced the end of the process.
+    pub(super) announced: AtomicBool,
     pub(super) last_second: LastSecond,
 }
 
@@ -40,12 +50,16 @@ pub(super) struct RuntimeApi {
 pub(super) struct LastSecond {
     /// Bytes sent in the last second.
     pub(super) bytes_rate: AtomicU64,
+    /// Bytes of answers before compression in the last second.
+    pub(super) compression_in: AtomicU64,
+    /// Bytes of answers after compression in the last second.
+    pub(super) compression_out: AtomicU64,
     /// Share of idle time, in percent.
     pub(super) idle: AtomicU32,
 }
 
 impl RuntimeApi {
-    pub(super) fn new(shared: Arc<Shared>, reload: Reload) -> RuntimeApi {
+    pub(super) fn new(shared: Arc<Shared>, reload: Reload, memory: Arc<StickyMemory>) -> RuntimeApi {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         RuntimeApi {
             start_time: since_1970
@@ -53,7 +67,9 @@ impl RuntimeApi {
                 .saturating_sub(shared.clock.elapsed().as_secs()),
             shared,
             reload,
+            memory,
             stopping: AtomicBool::new(false),
+            announced: AtomicBool::new(false),
             last_second: LastSecond {
                 idle: AtomicU32::new(100),
                 ..LastSecond::default()
@@ -64,8 +80,11 @@ impl RuntimeApi {
     /// Reads the configuration again and applies it.
     ///
     /// # Errors
-    /// If it is not valid or its addresses cannot be bound; then nothing changes.
+    /// If it is not valid or its addresses cannot be bound, and after a drain; then nothing changes.
     pub(super) async fn reload(&self) -> Result<(), Refusal> {
+        if self.stopping.load(Relaxed) {
+            return Err(Refusal("no connection is accepted any more".to_owned()));
+        }
         self.reload
             .run(&self.shared)
             .await
@@ -77,12 +96,38 @@ impl RuntimeApi {
         self.reload.begin(&self.shared, claims).await
     }
 
-    /// Makes the workers stop accepting and end with their last sessions.
-    pub(super) async fn drain(&self) {
-        for inbox in self.shared.inboxes() {
-            inbox.post(WorkerOrder::Drain);
+    /// Makes the workers stop accepting and end with their last sessions. Returns whether it is the
+    /// first time.
+    pub(super) async fn drain(&self) -> bool {
+        if self.stopping.swap(true, Relaxed) {
+            return false;
+        }
+        for worker in self.shared.ask(WorkerOrder::Drain) {
+            // A worker that has ended accepts nothing either.
+            let _gone = worker.await;
         }
         self.reload.release_addresses().await;
+        let (memory, topology) = (Arc::clone(&self.memory), self.shared.topology());
+        if tokio::task::spawn_blocking(move || memory.finish(&topology))
+            .await
+            .is_err()
+        {
+            tracing::error!("saving sticky clients has panicked");
+        }
+        true
+    }
+
+    /// The configuration in force.
+    pub(super) fn config(&self) -> Dataplane {
+        self.shared.topology().config.clone()
+    }
+
+    /// Makes the workers close their clients evenly over this time; after a drain.
+    pub(super) async fn close_clients(&self, over: Duration) {
+        for worker in self.shared.ask(|done| WorkerOrder::Close(over, done)) {
+            // A worker that has ended has no clients.
+            let _gone = worker.await;
+        }
     }
 
     // Private
@@ -128,9 +173,34 @@ impl RuntimeApi {
             }
             Order::ClearCounters { all } => self.clear(all),
             Order::ClearTable { table, keys } => self.forget(&table, &keys),
+            Order::AddServer(at, new) => {
+                let add = |topology: &Topology| Ok((None, dynamic_servers::with(topology, &at, &new)?));
+                self.change(add).await?;
+                tracing::info!(backend = at.backend, server = at.server, address = %new.address, "a server was added");
+            }
+            Order::DeleteServer(at) => {
+                let delete = |topology: &Topology| {
+                    let (server, config) = dynamic_servers::without(topology, &at)?;
+                    Ok((Some(server), config))
+                };
+                self.change(delete).await?;
+                tracing::info!(backend = at.backend, server = at.server, "a server was removed");
+            }
+            Order::SetTable { table, key, server } => self.stick(&table, key, server),
             Order::Reload => self.reload().await?,
         }
         Ok(())
+    }
+
+    /// Adds servers or removes some.
+    async fn change(
+        &self,
+        change: impl FnOnce(&Topology) -> Result<(Option<Arc<Server>>, Dataplane), Refusal>,
+    ) -> Result<(), Refusal> {
+        if self.stopping.load(Relaxed) {
+            return Err(Refusal("no connection is accepted any more".to_owned()));
+        }
+        self.reload.change(&self.shared, change).await
     }
 
     async fn apply_event(&self, at: &ServerRef, event: Event) -> Result<(), Refusal> {
@@ -161,6 +231,16 @@ impl RuntimeApi {
             for server in &backend.pool().servers {
                 server.clear(all);
             }
+        }
+    }
+
+    fn stick(&self, table: &str, client: IpAddr, server: Option<u32>) {
+        let topology = self.shared.topology();
+        let backend = topology.backend(table);
+        if let Some(sticky) = backend.and_then(|backend| backend.pool().sticky.clone()) {
+            sticky.assign(client, Instant::now(), |was| {
+                Some((server.or(was).unwrap_or_default(), ()))
+            });
         }
     }
 
@@ -198,14 +278,18 @@ impl Subject for RuntimeApi {
             hard_maxconn: shared.process.configured(),
             connections,
             connections_total: shared.process.total.load(Relaxed),
+            requests_total: requests(&topology, shared.process.total.load(Relaxed)),
             connection_rate: shared.process.accepts.get(now),
             connection_rate_max: shared.process.accepts.max(),
             session_rate: shared.process.sessions.get(now),
             session_rate_max: shared.process.sessions.max(),
             bytes_out: sent(shared),
             bytes_out_rate: self.last_second.bytes_rate.load(Relaxed),
+            compression_in_rate: self.last_second.compression_in.load(Relaxed),
+            compression_out_rate: self.last_second.compression_out.load(Relaxed),
             listeners,
             jobs: connections.saturating_add(listeners),
+            dropped_logs: shared.access_log.dropped(),
             idle_percent: self.last_second.idle.load(Relaxed),
             stopping: self.stopping.load(Relaxed),
         }
@@ -293,9 +377,39 @@ impl Subject for RuntimeApi {
         .boxed()
     }
 
+    fn listeners(&self) -> Vec<Arc<TcpListener>> {
+        self.reload.listeners()
+    }
+
+    fn is_stop_announced(&self) -> bool {
+        self.announced.load(Relaxed)
+            || Stopping::read(self.shared.topology().config.stopping.as_deref()).announced
+    }
+
+    fn is_live(self: Arc<Self>) -> BoxFuture<'static, bool> {
+        let turns = join_all(self.shared.ask(WorkerOrder::Turn));
+        async { tokio::time::timeout(TURN_TIMEOUT, turns).await.is_ok() }.boxed()
+    }
+
     fn order(self: Arc<Self>, order: Order) -> BoxFuture<'static, Result<(), Refusal>> {
         async move { self.carry_out(order).await }.boxed()
     }
+}
+
+/// Requests so far, of which each connection over TCP is one.
+fn requests(topology: &Topology, connections: u64) -> u64 {
+    let over_http = topology.frontends.iter().filter(|it| it.route().http.is_some());
+    over_http.fold(connections, |all, frontend| {
+        all.saturating_sub(frontend.all_connections())
+            .saturating_add(frontend.http.all_requests())
+    })
+}
+
+/// Bytes of answers so far that were compressed, before and after that.
+pub(super) fn compressed(shared: &Shared) -> (u64, u64) {
+    let topology = shared.topology();
+    let all = topology.frontends.iter().map(|it| it.http.all_compressed());
+    all.fold((0, 0), |(before, after), one| (before + one.0, after + one.1))
 }
 
 /// Bytes sent to clients and servers.

@@ -1,16 +1,19 @@
 //! The configuration in force: frontends, backends, and process-wide settings. It is replaced as a
 //! whole; parts with the same names live on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backend::{Backend, Pool};
 use super::clock::Clock;
-use super::frontend::{Frontend, Route};
+use super::frontend::{Frontend, HttpRoute, Route};
+use super::http::rules::{Forwarding, NodeAddresses, Routes};
+use super::http::{HeadLimits, Limits, MAX_HEADERS};
 use super::server::{Event, Server};
 use super::sticky::StickyTable;
+use crate::base::units::Size;
 use crate::dataplane_config::{Dataplane, DataplaneBackend, DataplaneFrontend};
 use crate::haproxy_api::{ServerHealth, ServerState};
 use crate::profile::Table;
@@ -25,6 +28,8 @@ pub(crate) struct Topology {
     pub(crate) frontends: Vec<Arc<Frontend>>,
     pub(crate) backends: Vec<Arc<Backend>>,
     pub(crate) times: Times,
+    /// Limits of HTTP messages.
+    pub(crate) http_limits: Limits,
 }
 
 /// The names of servers that do not begin up and ready.
@@ -41,6 +46,20 @@ pub(crate) struct Times {
     /// The idle time after which a session ends.
     pub(crate) idle: u64,
     pub(crate) queue: u64,
+    /// Of a client, between the bytes of a request's body.
+    pub(crate) client: u64,
+    /// Of a server, before and within an answer of known length.
+    pub(crate) server: u64,
+    /// For the whole head of a request.
+    pub(crate) http_request: u64,
+    /// Between two requests of a client.
+    pub(crate) keep_alive: u64,
+    /// Between two requests to a server.
+    pub(crate) node_keep_alive: u64,
+    /// Silence of a stream.
+    pub(crate) tunnel: u64,
+    /// Age at which clients' connections end.
+    pub(crate) max_age: Option<u64>,
 }
 
 impl Topology {
@@ -52,15 +71,10 @@ impl Topology {
         clock: &Clock,
     ) -> Topology {
         let (frontend_ids, backend_ids) = ids(&config, old);
-        let backends: Vec<Arc<Backend>> = config
-            .backends
-            .iter()
-            .zip(backend_ids)
-            .map(|(described, id)| {
-                let known = old.and_then(|old| old.backend(&described.name));
-                backend(described, id, known, &config, out_of_service, clock)
-            })
-            .collect();
+        let backends = backends(&config, &backend_ids, |described, id, tracks| {
+            let known = old.and_then(|old| old.backend(&described.name));
+            backend(described, id, known, tracks, &config, out_of_service, clock)
+        });
         let frontends = config
             .frontends
             .iter()
@@ -70,7 +84,7 @@ impl Topology {
                 let serves = backends
                     .iter()
                     .find(|backend| backend.name == described.backend)?;
-                Some(frontend(described, id, known, serves, &config))
+                Some(frontend(described, id, known, serves, &backends, &config))
             })
             .collect();
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -81,6 +95,20 @@ impl Topology {
                 // Bytes that one side sends are activity of the other, too.
                 idle: ms(timeouts.client.duration().min(timeouts.server.duration())),
                 queue: ms(timeouts.queue.duration()),
+                client: ms(timeouts.client.duration()),
+                server: ms(timeouts.server.duration()),
+                http_request: ms(timeouts.http_request.duration()),
+                keep_alive: ms(timeouts.keep_alive.duration()),
+                node_keep_alive: ms(timeouts.node_keep_alive.duration()),
+                tunnel: ms(timeouts.tunnel.duration()),
+                max_age: timeouts.max_age.map(|max_age| ms(max_age.duration())),
+            },
+            http_limits: Limits {
+                head: HeadLimits {
+                    bytes: usize::try_from(config.http.head.bytes()).unwrap_or(usize::MAX),
+                    lines: MAX_HEADERS,
+                },
+                body: config.http.body.map(Size::bytes),
             },
             frontends,
             backends,
@@ -96,6 +124,17 @@ impl Topology {
     /// The backend called `name`.
     pub(crate) fn backend(&self, name: &str) -> Option<&Arc<Backend>> {
         self.backends.iter().find(|backend| backend.name == name)
+    }
+
+    /// The servers that track the server `server` of `backend`, and their backends.
+    pub(crate) fn trackers(&self, backend: &Arc<Backend>, server: &str) -> Vec<(Arc<Backend>, Arc<Server>)> {
+        let tracker = |other: &Arc<Backend>| {
+            let pool = other.pool();
+            let tracked = pool.tracks.as_ref()?;
+            let server = pool.named(server).filter(|_| Arc::ptr_eq(tracked, backend))?;
+            Some((Arc::clone(other), Arc::clone(server)))
+        };
+        self.backends.iter().filter_map(tracker).collect()
     }
 
     /// The server `server` of the backend `backend`.
@@ -143,11 +182,23 @@ fn frontend(
     id: u32,
     known: Option<&Arc<Frontend>>,
     backend: &Arc<Backend>,
+    backends: &[Arc<Backend>],
     config: &Dataplane,
 ) -> Arc<Frontend> {
+    let named = |name: &str| backends.iter().find(|backend| backend.name == name).cloned();
+    let http = described.http.as_ref().and_then(|routes| {
+        Some(HttpRoute {
+            routes: Routes::new(routes),
+            forwarding: Forwarding::new(&config.http.trusted),
+            websocket: named(&routes.websocket)?,
+            sse: named(&routes.sse)?,
+            nodes: NodeAddresses::new(backend.pool().servers.iter().map(|server| server.address())),
+        })
+    });
     let route = Route {
         listen: described.listen.clone(),
         backend: Arc::clone(backend),
+        http,
     };
     let maxconn = if described.maxconn == 0 {
         config.maxconn
@@ -171,10 +222,30 @@ fn frontend(
     }
 }
 
+/// All backends, in their order. Those that track others are built after these.
+fn backends(
+    config: &Dataplane,
+    ids: &[u32],
+    build: impl Fn(&DataplaneBackend, u32, Option<&Arc<Backend>>) -> Arc<Backend>,
+) -> Vec<Arc<Backend>> {
+    let mut finished: BTreeMap<usize, Arc<Backend>> = BTreeMap::new();
+    for is_tracker in [false, true] {
+        for (at, (described, id)) in config.backends.iter().zip(ids).enumerate() {
+            if described.track.is_some() == is_tracker {
+                let tracked = |name: &String| finished.values().find(|it| it.name == *name);
+                let backend = build(described, *id, described.track.as_ref().and_then(tracked));
+                finished.insert(at, backend);
+            }
+        }
+    }
+    finished.into_values().collect()
+}
+
 fn backend(
     described: &DataplaneBackend,
     id: u32,
     known: Option<&Arc<Backend>>,
+    tracks: Option<&Arc<Backend>>,
     config: &Dataplane,
     out_of_service: &OutOfService,
     clock: &Clock,
@@ -186,19 +257,28 @@ fn backend(
             .and_then(|pool| pool.named(&server.name))
             .filter(|it| it.id == server.id);
         let made = if let Some(known) = known {
+            let was_added = known.config().added.is_some();
             known.reconfigure(server);
+            if was_added && server.added.is_none() {
+                known.become_configured(clock);
+            }
             Arc::clone(known)
         } else {
-            let wanted = if out_of_service.drained.contains(&server.name) {
-                ServerState::Drain
-            } else {
-                ServerState::Ready
+            let is_in = |names: &BTreeSet<String>| tracks.is_none() && names.contains(&server.name);
+            let wanted = match server.added {
+                Some(added) if !added.ready => ServerState::Maint,
+                None if is_in(&out_of_service.drained) => ServerState::Drain,
+                Some(_) | None => ServerState::Ready,
             };
             let new = Server::new(server.clone(), wanted, config.workers, Instant::now());
-            if out_of_service.down.contains(&server.name) {
-                // It has no sessions that would have to end.
-                let _change = new.apply_event(Event::HealthSet(ServerHealth::Down), clock);
-            }
+            // It has no sessions that would have to end.
+            let _change = match tracks.and_then(|it| it.pool().named(&server.name).cloned()) {
+                Some(tracked) => new.follow(Some(&tracked), clock),
+                None if is_in(&out_of_service.down) => {
+                    new.apply_event(Event::HealthSet(ServerHealth::Down), clock)
+                }
+                None => None,
+            };
             Arc::new(new)
         };
         let slowstart = described.slowstart.duration().as_millis();
@@ -208,10 +288,11 @@ fn backend(
     let servers: Vec<Arc<Server>> = described.servers.iter().map(server).collect();
     let sticky = described
         .sticky
-        .map(|table| sticky(table, before.as_deref(), &servers));
+        .map(|table| sticky(table, before.as_deref().map(Arc::as_ref), &servers));
     let pool = Pool {
         servers,
         sticky,
+        tracks: tracks.cloned(),
         config: described.clone(),
     };
     // As in HAProxy: a tenth of the possible connections.
@@ -221,7 +302,7 @@ fn backend(
             known.reconfigure(pool, fullconn);
             Arc::clone(known)
         }
-        None => Arc::new(Backend::new(id, pool, fullconn, *clock)),
+        None => Arc::new(Backend::new(id, pool, fullconn, config.workers, *clock)),
     }
 }
 

@@ -4,9 +4,11 @@
 //! A command is one line; the answer follows, an empty line ends it, and the connection closes.
 
 mod client;
+mod listeners;
 pub mod server;
 
 pub use client::{
-    Flag, Handover, Info, Refused, Row, RuntimeError, ServerHealth, ServerLine, ServerState, Socket,
-    StatusPage, StatusPageError, StubStatus,
+    Flag, Handover, Info, Refused, Row, RuntimeError, ServerHealth, ServerLine, ServerState, SessionLine,
+    Socket, StatusPage, StatusPageError, StubStatus,
 };
+pub use listeners::take_listeners;

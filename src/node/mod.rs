@@ -8,6 +8,7 @@
 
 mod answer;
 mod client;
+mod ending;
 mod faults;
 mod http;
 mod in_flight;
@@ -20,6 +21,7 @@ mod slots;
 mod stateless;
 mod tcp;
 mod tools;
+mod turns;
 mod websocket;
 mod worker;
 
@@ -30,19 +32,22 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::base::shutdown::Shutdown;
 use crate::platform::listen::Claim;
 use crate::platform::{descriptors, thread};
 use crate::workers::{self, WorkersError};
 
+use ending::Ending;
 use mcp_server::Mcp;
 use sessions::Sessions;
 use slots::Slots;
+use turns::Turns;
 use worker::Shared;
 
 pub use faults::{Faults, NoPort, Port};
 pub use settings::Settings;
 
-/// How long requests in flight may take after the shutdown began.
+/// How long requests in flight may take after the last connection was told to end.
 pub const GRACE: Duration = Duration::from_secs(2);
 
 /// A node that has bound its addresses and does not serve yet.
@@ -76,7 +81,7 @@ pub enum NodeError {
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), NodeError> {
+pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), NodeError> {
     Node::bind(settings)?.serve(shutdown).await
 }
 
@@ -113,7 +118,7 @@ impl Node {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), NodeError> {
+    pub async fn serve(self, shutdown: Shutdown) -> Result<(), NodeError> {
         let began = Instant::now();
         let (tcp, http) = (self.tcp(), self.http());
         let settings = &self.settings;
@@ -121,7 +126,7 @@ impl Node {
         if let Err(error) = descriptors::raise_limit() {
             tracing::warn!(%error, "cannot raise the limit of descriptors");
         }
-        let slots = Slots::new(settings.max_connections);
+        let slots = Slots::new(&settings.name, settings.max_connections);
         tracing::info!(
             node = settings.name,
             tcp = tcp.map(tracing::field::display),
@@ -137,13 +142,16 @@ impl Node {
             sessions: Sessions::default(),
             streams: Sessions::default(),
             slots: slots.clone(),
-            shutdown,
+            ending: Ending::new(shutdown, settings.announce, settings.over),
+            turns: Turns::new(settings.workers),
             given_up: CancellationToken::new(),
         });
-        let results = workers::run(settings.workers, move |_| {
+        let (ends, counted) = (Arc::clone(&shared), slots.clone());
+        let ending = tokio::spawn(async move { ends.ending.run(&counted).await });
+        let results = workers::run(settings.workers, move |worker| {
             let shared = Arc::clone(&shared);
             async move {
-                let result = worker::serve(&shared, tcp, http).await;
+                let result = worker::serve(&shared, worker.number, tcp, http).await;
                 if result.is_err() {
                     // A worker that cannot listen ends the others.
                     shared.given_up.cancel();
@@ -151,7 +159,9 @@ impl Node {
                 result
             }
         })
-        .await?;
+        .await;
+        ending.abort();
+        let results = results?;
         tracing::info!(
             node = self.settings.name,
             connections = slots.total(),

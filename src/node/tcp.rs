@@ -13,10 +13,10 @@ use bytes::{Buf, BufMut, BytesMut};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Asker};
 use super::client::Client;
+use super::ending::Ending;
 use super::in_flight::InFlight;
 use super::outbox::Reader;
 use super::worker::Shared;
@@ -46,7 +46,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
         input: Input::Open,
     };
     // An error means that the client is gone.
-    let _gone = session.run(&shared.shutdown).await;
+    let _gone = session.run(&shared.ending).await;
 }
 
 // Private
@@ -86,8 +86,8 @@ enum Input {
 }
 
 impl Session<'_> {
-    async fn run(&mut self, shutdown: &CancellationToken) -> io::Result<()> {
-        let mut ordered = pin!(shutdown.cancelled());
+    async fn run(&mut self, ending: &Ending) -> io::Result<()> {
+        let mut ordered = pin!(ending.turn());
         loop {
             let all_answered = self.answer();
             self.send()?;

@@ -68,7 +68,7 @@ struct Session<'a> {
 impl Session<'_> {
     async fn run(&mut self) -> Result<(), Error> {
         let mut open = true;
-        let mut shutdown = pin!(self.shared.shutdown.cancelled());
+        let mut shutdown = pin!(self.shared.ending.turn());
         while open || !self.in_flight.is_empty() {
             tokio::select! {
                 message = self.socket.next(), if open && !self.in_flight.is_full() => match message {

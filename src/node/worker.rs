@@ -8,9 +8,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Asker};
+use super::ending::Ending;
 use super::mcp_server::Mcp;
 use super::sessions::Sessions;
 use super::slots::Slots;
+use super::turns::Turns;
 use super::{Faults, GRACE, NodeError, Port, faults, http, tcp};
 use crate::workers::Acceptor;
 
@@ -26,8 +28,10 @@ pub(super) struct Shared {
     /// Sessions of the older HTTP with SSE: each lives as long as its stream.
     pub(super) streams: Sessions,
     pub(super) slots: Slots,
-    /// Ends when the node shuts down.
-    pub(super) shutdown: CancellationToken,
+    /// When the connections end.
+    pub(super) ending: Ending,
+    /// Whether the workers do their turns.
+    pub(super) turns: Turns,
     /// Ends when another worker has failed.
     pub(super) given_up: CancellationToken,
 }
@@ -42,12 +46,15 @@ impl Shared {
 /// Accepts until the shutdown, then gives the connections time to finish their requests.
 pub(super) async fn serve(
     shared: &Arc<Shared>,
+    number: u16,
     tcp: Option<SocketAddr>,
     http: Option<SocketAddr>,
 ) -> Result<(), NodeError> {
     let listen = |address| Acceptor::bind(address).map_err(|source| NodeError::Bind { address, source });
     let mut tcp = tcp.map(listen).transpose()?;
     let mut http = http.map(listen).transpose()?;
+    let turns = Arc::clone(shared);
+    tokio::spawn(async move { turns.turns.answer(number).await });
     // Every connection holds a sender. When all are dropped, all connections have ended.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     loop {
@@ -66,13 +73,16 @@ pub(super) async fn serve(
                     drop(alive);
                 });
             }
-            () = shared.shutdown.cancelled() => break,
+            () = shared.ending.accepting_ends() => break,
             () = shared.given_up.cancelled() => break,
         }
     }
     drop((tcp, http, alive));
     // Connections that take longer end with this worker's runtime.
-    let _late = tokio::time::timeout(GRACE, all_gone.recv()).await;
+    tokio::select! {
+        _all = all_gone.recv() => {}
+        () = shared.ending.last(GRACE) => {}
+    }
     Ok(())
 }
 
@@ -83,7 +93,7 @@ async fn serve_one(shared: &Arc<Shared>, port: Port, stream: TcpStream) {
         _ if shared.faults.mute == Some(port) => {
             tokio::select! {
                 () = faults::listen_only(stream) => {}
-                () = shared.shutdown.cancelled() => {}
+                () = shared.ending.turn() => {}
             }
         }
         Port::Tcp => tcp::serve(shared, stream).await,

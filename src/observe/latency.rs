@@ -18,6 +18,8 @@ const KEPT: usize = 300;
 pub struct Samples {
     ended: VecDeque<Sample>,
     waiting: Vec<Duration>,
+    /// How many probes have ended, also those that are not kept.
+    count: u64,
 }
 
 /// One probe that has ended.
@@ -38,6 +40,21 @@ impl Samples {
             self.ended.pop_front();
         }
         self.ended.push_back(sample);
+        self.count += 1;
+    }
+
+    /// How many probes have ended so far, also those that are not kept.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The times of the probes that have ended since the count was `count`, and of those that still
+    /// wait.
+    pub fn times_since(&self, count: u64) -> impl Iterator<Item = Duration> {
+        let new = usize::try_from(self.count.saturating_sub(count)).unwrap_or(usize::MAX);
+        let ended = self.ended.iter().rev().take(new).map(|sample| sample.took);
+        ended.chain(self.waiting.iter().copied())
     }
 
     /// These samples, and the ages of the probes that wait for their answer.
@@ -46,6 +63,7 @@ impl Samples {
         Samples {
             ended: self.ended.clone(),
             waiting,
+            count: self.count,
         }
     }
 
@@ -59,6 +77,7 @@ impl Samples {
         Samples {
             ended: ended.copied().collect(),
             waiting: self.waiting.clone(),
+            count: self.count,
         }
     }
 
@@ -149,6 +168,18 @@ mod tests {
             (latency.nodes[0].p50_ms, latency.nodes[0].samples),
             (9.0, KEPT as u64)
         );
+    }
+
+    #[test]
+    fn the_latest_samples_are_those_since_a_count() {
+        let mut node = samples(KEPT, 1);
+        let count = node.count();
+        (0..3).for_each(|_| node.add(answered(9)));
+        let node = node.with_waiting(vec![Duration::from_secs(2)]);
+        let times: Vec<u128> = node.times_since(count).map(|time| time.as_millis()).collect();
+        assert_eq!(times, [9, 9, 9, 2_000]);
+        assert_eq!(samples(KEPT, 1).times_since(u64::MAX).count(), 0);
+        assert_eq!(node.times_since(0).count(), KEPT + 1);
     }
 
     #[test]

@@ -19,10 +19,21 @@ pub fn metrics(health: &Health) -> String {
     };
     let (nodes, distribution) = (&health.status.nodes, &health.status.distribution);
     let balancer = health.status.balancer.as_ref().map(|balancer| balancer.state);
+    page.build(&health.status.version);
     page.gauge(
         "clusterctl_balancer_up",
         "1 while the balancer serves, also during a reload; else 0.",
         u8::from(balancer.is_some_and(BalancerState::serves)),
+    );
+    let former = health
+        .status
+        .balancer
+        .as_ref()
+        .map(|balancer| balancer.former.len());
+    page.gauge(
+        "clusterctl_balancer_former_processes",
+        "Balancer processes that accept no connections any more, and end with their last one.",
+        former.unwrap_or(0),
     );
     page.per_node(
         "clusterctl_node_up",
@@ -99,6 +110,13 @@ impl Page<'_> {
     fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.head(name, "gauge", help);
         self.sample(name, &[], value);
+    }
+
+    /// The version of the supervisor, as a label.
+    fn build(&mut self, version: &str) {
+        let name = "clusterctl_build_info";
+        self.head(name, "gauge", "1; the label is the version of the supervisor.");
+        self.sample(name, &[("version", version)], 1);
     }
 
     fn per_node(&mut self, name: &str, kind: &str, help: &str, nodes: &[Node], value: impl Fn(&Node) -> u64) {
@@ -205,6 +223,8 @@ mod tests {
         };
         let text = metrics(&health);
         for sample in [
+            "clusterctl_build_info{cluster=\"erlmcp\",version=\"0.1.0\"} 1\n",
+            "clusterctl_balancer_former_processes{cluster=\"erlmcp\"} 0\n",
             "clusterctl_node_state{cluster=\"erlmcp\",node=\"n0\",state=\"down\"} 1\n",
             "clusterctl_node_state{cluster=\"erlmcp\",node=\"n0\",state=\"up\"} 0\n",
             "clusterctl_alert{cluster=\"erlmcp\",kind=\"node-hung\",node=\"n0\"} 1\n",

@@ -55,8 +55,11 @@ mod testing {
     pub(super) fn balancer(chosen_by: ChosenBy) -> Balancer {
         Balancer {
             kind: BalancerKind::Nginx,
+            version: "1.22.1".to_owned(),
             state: BalancerState::Running,
+            switching_to: None,
             pids: vec![1],
+            former: Vec::new(),
             restarts: 0,
             uptime_seconds: 1,
             endpoints: Endpoints::default(),
@@ -100,8 +103,10 @@ mod testing {
     pub(super) fn status(nodes: Vec<Node>) -> Status {
         Status {
             cluster: "erlmcp".into(),
+            version: "0.1.0".into(),
             state: ClusterState::Healthy,
             balancer: None,
+            rollout: None,
             distribution: super::distribution(&cluster(), &nodes, 100_000),
             nodes,
             warnings: Vec::new(),

@@ -15,18 +15,34 @@ pub struct Bound {
     pub address: SocketAddr,
 }
 
+/// One address that the balancer listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address.
+    pub address: SocketAddr,
+    /// The sockets that share it.
+    pub members: u16,
+}
+
 impl Plan {
-    /// The addresses on which several instances of the balancer listen together. The statistics
-    /// page is not among them: there is a single one for all instances.
-    #[must_use]
-    pub fn shared(&self, cluster: &Cluster) -> Vec<SocketAddr> {
-        if self.balancer.instances == 1 {
-            return Vec::new();
-        }
-        let ports = cluster.listen.ports();
-        let clients =
-            ports.flat_map(|(_, port)| self.addresses.iter().map(move |ip| SocketAddr::new(*ip, port)));
-        clients.chain(cluster.listen.status).collect()
+    /// The addresses that the balancer listens on: for clients, and its pages.
+    pub fn listeners(&self, cluster: &Cluster) -> impl Iterator<Item = Listener> {
+        let members = self.balancer.sockets;
+        let serves_https = cluster.tls.is_some() && self.balancer.kind.facts().serves_https;
+        let is_served = move |key: &str| match key {
+            "tcp" => true,
+            "https" => cluster.has_http() && serves_https,
+            _ => cluster.has_http(),
+        };
+        let ports = cluster.listen.ports().filter(move |(key, _)| is_served(key));
+        let clients = ports.flat_map(move |(_, port)| {
+            let addresses = self.addresses.iter();
+            addresses.map(move |ip| (SocketAddr::new(*ip, port), members))
+        });
+        let pages = cluster.listen.pages().map(|(_, address)| (address, 1));
+        clients
+            .chain(pages)
+            .map(|(address, members)| Listener { address, members })
     }
 
     /// All addresses that `cluster` binds on this host, which must be free before its start.
@@ -94,16 +110,39 @@ mod tests {
     }
 
     #[test]
-    fn several_instances_share_all_but_the_statistics() {
-        let planned = |nofile| {
+    fn the_balancer_listens_on_clients_addresses_and_pages() {
+        let planned = |nofile| -> Vec<(String, u16)> {
             let host = Host { nofile, ..big_host() };
-            super::super::plan(&cluster(), BalancerKind::Haproxy, &host).shared(&cluster())
+            let plan = super::super::plan(&cluster(), BalancerKind::Haproxy, &host);
+            let cluster = cluster();
+            let listeners = plan.listeners(&cluster);
+            listeners.map(|at| (at.address.to_string(), at.members)).collect()
         };
-        let shared = planned(20_000);
-        assert_eq!(shared.len(), 4 * 2 + 1);
-        let has = |address: &str| shared.contains(&address.parse().unwrap());
-        assert!(has("[::]:8000") && has("127.0.0.1:8888") && !has("127.0.0.1:8404"));
-        assert_eq!(planned(1 << 20), []);
+        let several = planned(20_000);
+        assert_eq!(several.len(), 4 * 2 + 2);
+        let has = |address: &str, members| several.contains(&(address.to_owned(), members));
+        assert!(has("[::]:8000", 13) && has("127.0.0.1:8888", 1));
+        let one = planned(1 << 20);
+        assert_eq!(one.len(), 4 * 2 + 2);
+        assert!(
+            one.contains(&("127.0.0.1:8404".to_owned(), 1)) && one.iter().all(|(_, members)| *members == 1)
+        );
+    }
+
+    #[test]
+    fn a_listener_without_nodes_or_certificate_is_not_opened() {
+        let mut cluster = cluster();
+        cluster.listen.https = Some(8443);
+        let count = |cluster: &Cluster| {
+            let plan = super::super::plan(cluster, BalancerKind::Haproxy, &big_host());
+            plan.listeners(cluster).count()
+        };
+        assert_eq!(count(&cluster), 4 * 2 + 2);
+        for node in &mut cluster.nodes {
+            node.http = None;
+        }
+        // TCP and the pages.
+        assert_eq!(count(&cluster), 2 + 2);
     }
 
     #[test]

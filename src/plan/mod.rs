@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use crate::platform::{Host, Instance};
 use crate::profile::{BalancerKind, Cluster, ScaledBy};
 
-pub use addresses::Bound;
+pub use addresses::{Bound, Listener};
 pub use chosen_by::ChosenBy;
 pub use generator::{Demand, GeneratorPlan, POOL as CLIENT_SOURCES, Room, generator};
 pub use remedy::Remedy;
@@ -54,6 +54,9 @@ pub struct BalancerPlan {
     pub threads: u16,
     /// Processes that share the listeners.
     pub instances: u16,
+    /// Listening sockets of each public address, between which the kernel divides the clients: at
+    /// least one for each instance and, where threads or workers have their own, one for each.
+    pub sockets: u16,
     /// The source addresses of connections to nodes; the kernel's choice when empty. For HAProxy
     /// one for each instance or, with a single instance, one for each backend: TCP, HTTP,
     /// WebSocket, event streams.
@@ -91,10 +94,18 @@ pub struct Warning {
 /// What does not fit is planned smaller, with a warning.
 #[must_use]
 pub fn plan(cluster: &Cluster, kind: BalancerKind, host: &Host) -> Plan {
+    plan_on_sockets(cluster, kind, host, 0)
+}
+
+/// Plans `cluster` as [`plan`] does, for a balancer that has to serve `sockets` listening sockets of
+/// each public address, which are open already. Threads or workers that have one socket each are
+/// never fewer. 0 if none are open.
+#[must_use]
+pub fn plan_on_sockets(cluster: &Cluster, kind: BalancerKind, host: &Host, sockets: u16) -> Plan {
     let addresses = addresses::usable(cluster, host);
     let nodes = nodes::plan(cluster, host);
     let mut plan = Plan {
-        balancer: balancer::plan(cluster, kind, &addresses, &nodes, host),
+        balancer: balancer::plan(cluster, kind, &addresses, &nodes, host, sockets),
         nodes,
         addresses,
         capacity: 0,
@@ -103,6 +114,19 @@ pub fn plan(cluster: &Cluster, kind: BalancerKind, host: &Host) -> Plan {
     plan.capacity = capacity(cluster, &plan, host);
     plan.warnings = rules::warnings(cluster, &plan, host);
     plan
+}
+
+/// The `RLIMIT_NOFILE` with which `cluster` can run behind any balancer, on the processors and addresses of `host`.
+#[must_use]
+pub fn descriptors(cluster: &Cluster, host: &Host) -> u64 {
+    let behind = |kind: BalancerKind| {
+        let cluster = cluster.clone().behind(kind);
+        let addresses = addresses::usable(&cluster, host);
+        balancer::descriptors(&cluster, kind, &addresses, host.cpus, host.cpus)
+    };
+    let balancers = BalancerKind::ALL.into_iter().map(behind);
+    let most = balancers.chain([nodes::descriptors(cluster)]).max();
+    most.unwrap_or_default().next_multiple_of(1_024)
 }
 
 impl BalancerPlan {
@@ -118,6 +142,15 @@ impl BalancerPlan {
     /// Every instance.
     pub fn all_instances(&self) -> impl Iterator<Item = Instance> {
         (0..usize::from(self.instances)).map(|index| self.instance(index))
+    }
+
+    /// How many [`sockets`](BalancerPlan::sockets) of each public address the instance with this
+    /// `index` serves: of `k` instances it has those with the numbers `index`, `index + k`, and so
+    /// on.
+    #[must_use]
+    pub fn members(&self, index: usize) -> u16 {
+        let first = u16::try_from(index).unwrap_or(u16::MAX);
+        self.sockets.saturating_sub(first).div_ceil(self.instances.max(1))
     }
 
     /// The connections for which one instance is planned when there are several: a quarter more
@@ -283,10 +316,18 @@ mod tests {
         let plan = plan(&cluster, BalancerKind::Builtin, &host);
         assert_eq!((plan.balancer.maxconn, plan.capacity), (100_000, 100_000));
         let warnings: Vec<_> = plan.warnings.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            warnings,
-            ["the HTTP listeners (8080, 8001, 8002) are not served: the built-in balancer serves TCP only"]
-        );
+        assert_eq!(warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_descriptors_of_a_service_do_not_depend_on_the_limit_of_this_process() {
+        let few = Host {
+            nofile: 1_024,
+            ..big_host()
+        };
+        let needed = descriptors(&cluster(), &few);
+        assert_eq!(needed, descriptors(&cluster(), &big_host()));
+        assert!((200_000..300_000).contains(&needed), "{needed}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Threads with their own descriptor tables ([`crate::workers`]), which together hold what one
 //! table cannot.
 
+use std::ops::RangeInclusive;
+
 use crate::platform::Host;
 
 /// More threads bring no benefit.
@@ -38,15 +40,29 @@ impl Tables {
     /// `least`, and at most 64. If no number is enough, the number that holds the most. `own` is
     /// the number of other descriptors in each table.
     pub(super) fn plan(wanted: u64, own: u64, least: u64, filled: Filled, host: &Host) -> Tables {
+        Tables::among(1..=MAX_WORKERS, wanted, own, least, filled, host)
+    }
+
+    /// As many workers as [`Tables::plan`] finds, but never a number outside `allowed`, which is
+    /// not empty and begins at 1 or later.
+    pub(super) fn among(
+        allowed: RangeInclusive<u64>,
+        wanted: u64,
+        own: u64,
+        least: u64,
+        filled: Filled,
+        host: &Host,
+    ) -> Tables {
         let nofile = host.nofile.min(PLENTY);
         let held = |workers: u64| {
             let (part, whole) = filled.share();
             nofile.saturating_sub(own + RUNTIME * workers) * part / whole * workers
         };
-        let workers = (least.clamp(1, MAX_WORKERS)..=MAX_WORKERS)
+        let (fewest, most) = (*allowed.start(), *allowed.end());
+        let workers = (least.clamp(fewest, most)..=most)
             .find(|workers| held(*workers) >= wanted)
-            .or_else(|| (1..=MAX_WORKERS).rev().max_by_key(|workers| held(*workers)))
-            .unwrap_or(1);
+            .or_else(|| allowed.rev().max_by_key(|workers| held(*workers)))
+            .unwrap_or(fewest);
         Tables {
             nofile,
             workers: u16::try_from(workers).unwrap_or(1),

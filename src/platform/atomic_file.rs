@@ -1,6 +1,6 @@
 //! Files that are replaced whole: neither a reader nor a crash ever leaves half of one visible.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ pub const PRIVATE: u32 = 0o600;
 /// The mode of a file that every user can read.
 pub const READABLE: u32 = 0o644;
 
-/// Replaces the file at `path`, and gives it this mode.
+/// Replaces the file at `path`, and gives it this mode. When this returns, the new file survives a
+/// crash of the host.
 ///
 /// # Errors
 /// When it cannot be written; the old file stays in place then.
@@ -21,7 +22,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         // Half a file, on a full disk, is useless.
         let _gone_or_not = fs::remove_file(&new);
     }
-    replaced
+    replaced?;
+    sync_directory(path);
+    Ok(())
 }
 
 /// The path at which the replacement of the file at `path` is written first.
@@ -34,6 +37,13 @@ pub fn unfinished(path: &Path) -> PathBuf {
 
 // Private
 
+/// Writes the entry of the file at `path` in its directory to the disk. The file is in place already:
+/// a file system that cannot do this is not a reason to report a failure.
+fn sync_directory(path: &Path) {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let _unsupported = File::open(directory).and_then(|directory| directory.sync_all());
+}
+
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     // An unfinished file of before may have a mode that cannot be opened for writing.
     let _gone_or_not = fs::remove_file(path);
@@ -42,7 +52,7 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     // The umask may have cleared some bits.
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
-    file.sync_data()
+    file.sync_all()
 }
 
 #[cfg(test)]

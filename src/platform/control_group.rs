@@ -80,6 +80,16 @@ pub fn child_of<'a>(run: &RunId, control_group: &'a str) -> Option<&'a str> {
     groups.nth(1).filter(|_| run.is_known())
 }
 
+/// The directory of the groups of `run`, in one of which the process with this `control_group` is.
+#[must_use]
+pub fn directory_of(run: &RunId, control_group: &str) -> Option<PathBuf> {
+    child_of(run, control_group)?;
+    let ours = name_of(run);
+    let (above, _) = control_group.split_once(&ours)?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    group_directory(&mounts, &format!("{above}{ours}"))
+}
+
 // Private
 
 fn name_of(run: &RunId) -> String {

@@ -7,10 +7,12 @@
 //! A `clusterctl` command that such a process runs does not belong to the child: it renames the
 //! variable in its own environment, and what it starts is not marked either.
 
-use std::ffi::{CStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,22 +20,31 @@ use serde::{Deserialize, Serialize};
 pub const CHILD: &str = "CLUSTERCTL_CHILD";
 /// Distinguishes clusters of the same name: a [`RunId`].
 pub const RUN: &str = "CLUSTERCTL_RUN_ID";
+/// The run directory of the child's cluster. It differs from `CLUSTERCTL_RUN_DIR`, which commands
+/// read: a command that a child runs must not act on the child's cluster unasked.
+pub const RUN_DIR: &str = "CLUSTERCTL_CHILD_RUN_DIR";
+/// The index of a balancer instance.
+pub const INSTANCE: &str = "CLUSTERCTL_CHILD_INSTANCE";
 /// The name that [`CHILD`] is changed to; it has the same length.
 const APART: &str = "CLUSTERCTL_APART";
 
 /// The number of one run of a cluster, from its start to its stop. A supervisor that adopts
 /// children keeps it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(String);
 
 /// What a child's descendants have in their environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     /// The child: `CLUSTER/NODE`.
     pub child: String,
     /// The run of that cluster.
     pub run: RunId,
+    /// The run directory of that cluster; earlier versions set none.
+    pub run_dir: Option<PathBuf>,
+    /// The index of a balancer instance.
+    pub instance: Option<usize>,
 }
 
 /// What a process's environment shows about its origin.
@@ -74,12 +85,21 @@ impl fmt::Display for RunId {
 
 impl Mark {
     /// The variables that a child is started with.
-    #[must_use]
-    pub fn variables(&self) -> [(OsString, OsString); 2] {
-        [
+    pub fn variables(&self) -> impl Iterator<Item = (OsString, OsString)> {
+        let always: [(OsString, OsString); 2] = [
             (CHILD.into(), self.child.clone().into()),
             (RUN.into(), self.run.0.clone().into()),
-        ]
+        ];
+        let run_dir = self.run_dir.clone().map(|path| (RUN_DIR.into(), path.into()));
+        let instance = self.instance.map(|it| (INSTANCE.into(), it.to_string().into()));
+        always.into_iter().chain(run_dir).chain(instance)
+    }
+
+    /// The name of the child's cluster; `None` when it has none.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&str> {
+        let cluster = self.child.rsplit_once('/').map(|(cluster, _)| cluster);
+        cluster.filter(|cluster| !cluster.is_empty())
     }
 
     /// The name of the child in its cluster.
@@ -102,14 +122,17 @@ impl Origin {
     fn parse(environment: &[u8]) -> Origin {
         let value = |name: &str| {
             environment.split(|byte| *byte == 0).find_map(|variable| {
-                let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-                Some(String::from_utf8_lossy(value).into_owned())
+                let value = variable.strip_prefix(name.as_bytes())?;
+                value.strip_prefix(b"=")
             })
         };
-        match value(CHILD) {
+        let text = |name: &str| value(name).map(|value| String::from_utf8_lossy(value).into_owned());
+        match text(CHILD) {
             Some(child) => Origin::Child(Mark {
                 child,
-                run: RunId(value(RUN).unwrap_or_default()),
+                run: RunId(text(RUN).unwrap_or_default()),
+                run_dir: value(RUN_DIR).map(|path| OsStr::from_bytes(path).into()),
+                instance: text(INSTANCE).and_then(|index| index.parse().ok()),
             }),
             None if value(APART).is_some() => Origin::Apart,
             None => Origin::Unknown,
@@ -148,6 +171,8 @@ mod tests {
         let mark = Mark {
             child: "erlmcp/erlmcp1".into(),
             run: RunId::random().unwrap(),
+            run_dir: Some("/run/clusterctl/erlmcp".into()),
+            instance: Some(2),
         };
         let mut environment = b"PATH=/bin\0".to_vec();
         for (name, value) in mark.variables() {
@@ -156,7 +181,7 @@ mod tests {
             environment.extend(value.as_encoded_bytes());
             environment.push(0);
         }
-        assert_eq!(mark.name(), "erlmcp1");
+        assert_eq!((mark.cluster(), mark.name()), (Some("erlmcp"), "erlmcp1"));
         assert_eq!(Origin::parse(&environment), Origin::Child(mark));
     }
 

@@ -76,6 +76,12 @@ pub fn are_free(addresses: &[SocketAddr]) -> bool {
     collisions(addresses).is_empty()
 }
 
+/// The listeners that keep `address` from being bound, `SO_REUSEPORT` aside.
+pub(super) fn listeners_that_collide(address: SocketAddr) -> Vec<Listener> {
+    let collisions = collisions(&[address]).into_iter();
+    collisions.map(|(_, listener)| listener).collect()
+}
+
 /// The listeners that a connection to `address` can reach: those on exactly that address, else
 /// those on a wildcard.
 #[must_use]
@@ -94,6 +100,25 @@ pub fn processes_with(listeners: &[Listener]) -> HashMap<u64, Vec<u32>> {
 #[must_use]
 pub fn processes_among(processes: &[u32], listeners: &[Listener]) -> HashMap<u64, Vec<u32>> {
     Search::new(listeners).run(processes)
+}
+
+/// Whether the process has one of the sockets with these inodes.
+#[must_use]
+pub fn has_any(process: u32, inodes: &BTreeSet<u64>) -> bool {
+    !Search::of(inodes).run(&[process]).is_empty()
+}
+
+/// The processes that have one of the sockets with these inodes.
+#[must_use]
+pub fn processes_with_any(inodes: &BTreeSet<u64>) -> BTreeSet<u32> {
+    let found = Search::of(inodes).run(&numbers(Path::new("/proc")));
+    found.into_values().flatten().collect()
+}
+
+/// How many of the sockets with these inodes the processes have, each counted once.
+#[must_use]
+pub fn count_of(processes: &[u32], inodes: &BTreeSet<u64>) -> u64 {
+    Search::of(inodes).run(processes).len() as u64
 }
 
 impl Holder {
@@ -167,8 +192,12 @@ struct Search {
 
 impl Search {
     fn new(listeners: &[Listener]) -> Search {
+        Search::of(&listeners.iter().map(|listener| listener.inode).collect())
+    }
+
+    fn of(inodes: &BTreeSet<u64>) -> Search {
         Search {
-            wanted: listeners.iter().map(|listener| listener.inode).collect(),
+            wanted: inodes.iter().copied().collect(),
             found: HashMap::new(),
             links: 0,
         }
@@ -218,7 +247,7 @@ impl Search {
 }
 
 /// The inode in a link such as `socket:[4711]`.
-fn socket_inode(link: &Path) -> Option<u64> {
+pub(super) fn socket_inode(link: &Path) -> Option<u64> {
     link.to_str()?
         .strip_prefix("socket:[")?
         .strip_suffix(']')?
@@ -247,6 +276,7 @@ mod tests {
         Listener {
             address: address.parse().unwrap(),
             inode: 1,
+            user: 0,
             v6_only,
         }
     }

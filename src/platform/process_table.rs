@@ -32,6 +32,13 @@ pub fn process_table() -> Vec<Entry> {
         .collect()
 }
 
+/// The command line of process `pid`, its arguments separated by spaces; empty when it has ended.
+#[must_use]
+pub fn command_line(pid: u32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ")
+}
+
 // Private
 
 fn entry(pid: u32) -> Option<Entry> {

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, Write};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -14,6 +16,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::inherited::Inherited;
 use super::process::Process;
 use super::reaper::Watched;
 use super::self_exe;
@@ -56,6 +59,8 @@ pub struct Program {
     /// The file by which it enters a control group; if that is not permitted, it stays in our own
     /// group.
     pub control_group: Option<PathBuf>,
+    /// The listeners that it inherits.
+    pub inherited: Inherited,
 }
 
 impl Program {
@@ -71,6 +76,7 @@ impl Program {
             directory: None,
             nofile: None,
             control_group: None,
+            inherited: Inherited::default(),
         }
     }
 
@@ -92,6 +98,14 @@ impl Program {
     #[must_use]
     pub fn with(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Program {
         self.env.extend(variables);
+        self
+    }
+
+    /// Lets it inherit `listeners`, as descriptors 3, 4, .. in this order; more calls continue the
+    /// numbers. They share their state with ours, also whether they block.
+    #[must_use]
+    pub fn inherit(mut self, listeners: impl IntoIterator<Item = Arc<TcpListener>>) -> Program {
+        self.inherited.extend(listeners);
         self
     }
 
@@ -129,7 +143,7 @@ impl Program {
     /// When it cannot be started, or does not end within `limit`; it is killed then, with all
     /// processes that it has started.
     pub async fn output(&self, limit: Duration) -> io::Result<Output> {
-        let mut command = tokio::process::Command::from(self.command());
+        let mut command = tokio::process::Command::from(self.command()?);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -158,7 +172,7 @@ impl Program {
     /// both processes.
     pub fn spawn(&self, log: &Path) -> io::Result<Process> {
         let log = OpenOptions::new().append(true).create(true).open(log)?;
-        let mut command = self.command();
+        let mut command = self.command()?;
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -171,13 +185,9 @@ impl Program {
     /// appended to the file `log`.
     #[expect(unsafe_code, reason = "a new session begins between fork and exec")]
     pub fn spawn_detached(&self, input: &[u8], log: &Path) -> io::Result<Process> {
-        // A file in memory: unlike a pipe it accepts any length at once, unlike a file on disk it
-        // leaves nothing behind.
-        let mut stdin = File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
-        stdin.write_all(input)?;
-        stdin.rewind()?;
+        let stdin = memory_file(input)?;
         let log = OpenOptions::new().append(true).create(true).open(log)?;
-        let mut command = self.command();
+        let mut command = self.command()?;
         command
             .stdin(stdin)
             .stdout(log.try_clone()?)
@@ -188,6 +198,19 @@ impl Program {
         Process::start(&mut command)
     }
 
+    /// Becomes the program, in this process. With `input`, that is its standard input. Returns only
+    /// if that fails.
+    #[must_use]
+    pub fn replace_self(&self, input: Option<&[u8]>) -> io::Error {
+        let prepared = self.command().and_then(|mut command| {
+            if let Some(input) = input {
+                command.stdin(memory_file(input)?);
+            }
+            Ok(command)
+        });
+        prepared.map_or_else(|error| error, |mut command| command.exec())
+    }
+
     // Private
 
     #[expect(unsafe_code, reason = "limits and groups are set between fork and exec")]
@@ -195,7 +218,7 @@ impl Program {
         clippy::disallowed_methods,
         reason = "this is the one place that starts programs"
     )]
-    fn command(&self) -> Command {
+    fn command(&self) -> io::Result<Command> {
         let mut command = Command::new(&self.path);
         if let Some(name) = &self.name {
             command.arg0(name);
@@ -218,6 +241,7 @@ impl Program {
                 });
             }
         }
+        self.inherited.pass_to(&mut command)?;
         if let Some(nofile) = self.nofile {
             // SAFETY: setrlimit is async-signal-safe and touches no memory of this process.
             unsafe {
@@ -226,7 +250,7 @@ impl Program {
                 });
             }
         }
-        command
+        Ok(command)
     }
 }
 
@@ -257,6 +281,15 @@ impl Drop for Group {
             let _gone_or_not = killpg(Pid::from_raw(leader), Signal::SIGKILL);
         }
     }
+}
+
+/// A file in memory with this content: unlike a pipe it accepts any length at once, unlike a file on
+/// disk it leaves nothing behind.
+fn memory_file(content: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -11,4 +11,6 @@ pub struct Answer {
     pub took: Duration,
     /// The kind of check that was answered; of `Either`, the one of the two.
     pub question: Question,
+    /// The HTTP status of the answer, if the check is by HTTP.
+    pub status: Option<u16>,
 }

@@ -23,32 +23,38 @@ impl Probe {
         let began = Instant::now();
         let deadline = tokio::time::Instant::now() + self.timeout;
         let one = |question| self.ask_one(question, deadline);
-        let question = match &self.question {
+        let (question, status) = match &self.question {
             Question::Either { get, mcp } => {
                 let (get, mcp) = (Question::Get(get.clone()), Question::Discover(mcp.clone()));
                 match one(&get).await {
-                    Ok(()) => get,
+                    Ok(status) => (get, status),
                     Err(failure) if failure.is_not_served() => {
-                        one(&mcp).await?;
-                        mcp
+                        let status = one(&mcp).await?;
+                        (mcp, status)
                     }
                     Err(failure) => return Err(failure),
                 }
             }
             question => {
-                one(question).await?;
-                question.clone()
+                let status = one(question).await?;
+                (question.clone(), status)
             }
         };
         Ok(Answer {
             took: began.elapsed(),
             question,
+            status,
         })
     }
 
     // Private
 
-    async fn ask_one(&self, question: &Question, deadline: tokio::time::Instant) -> Result<(), Failure> {
+    /// The HTTP status of a good answer, if the check is by HTTP.
+    async fn ask_one(
+        &self,
+        question: &Question,
+        deadline: tokio::time::Instant,
+    ) -> Result<Option<u16>, Failure> {
         let target = self.target;
         let mut stream = timeout_at(deadline, platform::connect::connect(target, self.source))
             .await
@@ -56,11 +62,11 @@ impl Probe {
             .map_err(|error| not_connected(target, &error))?;
         let answer = async {
             match question {
-                Question::Tcp => Ok(()),
-                Question::Mcp => mcp(&mut stream, target).await,
-                Question::Get(path) => get(&mut stream, target, path).await,
+                Question::Tcp => Ok(None),
+                Question::Mcp => mcp(&mut stream, target).await.map(|()| None),
+                Question::Get(path) => get(&mut stream, target, path).await.map(Some),
                 Question::Discover(path) | Question::Either { mcp: path, .. } => {
-                    discover(&mut stream, target, path).await
+                    discover(&mut stream, target, path).await.map(Some)
                 }
             }
         };
@@ -119,18 +125,18 @@ async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> 
 }
 
 /// A 2xx is a good answer.
-async fn get(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Result<(), Failure> {
+async fn get(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Result<u16, Failure> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: clusterctl-check\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     );
     match status_of(stream, target, &request).await? {
-        200..=299 => Ok(()),
+        status @ 200..=299 => Ok(status),
         status => Err(Failure::Status { target, status }),
     }
 }
 
 /// Any 2xx, 3xx or 4xx is a sign of life.
-async fn discover(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Result<(), Failure> {
+async fn discover(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Result<u16, Failure> {
     let headers = DISCOVER_HEADERS.map(|(name, value)| format!("{name}: {value}\r\n"));
     let headers = headers.concat();
     let length = DISCOVER.len();
@@ -138,7 +144,7 @@ async fn discover(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Res
         "POST {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: clusterctl-check\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{DISCOVER}"
     );
     match status_of(stream, target, &request).await? {
-        200..=499 => Ok(()),
+        status @ 200..=499 => Ok(status),
         status => Err(Failure::Status { target, status }),
     }
 }

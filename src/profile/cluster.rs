@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::balancer_kind::BalancerKind;
 use super::document::{Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts};
+use super::node_id::NodeId;
 use super::placeholders::{Part, parts};
+use super::rollout::Rollout;
 use crate::base::secret::Secret;
 use crate::base::units::Network;
 
@@ -50,8 +52,12 @@ pub struct Cluster {
     pub http_check: HttpCheck,
     /// The timeouts.
     pub timeouts: Timeouts,
+    /// How nodes are replaced while the cluster runs.
+    pub rollout: Rollout,
     /// The certificate for the HTTPS listener.
     pub tls: Option<Certificate>,
+    /// The file to which the built-in balancer logs each request over HTTP.
+    pub access_log: Option<PathBuf>,
     /// The values that count as good.
     pub targets: Targets,
     /// Programs with a given path.
@@ -82,11 +88,13 @@ pub struct Erlmcp {
 }
 
 /// One member of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
+    /// Its id, which no other node of the cluster ever has.
+    pub id: NodeId,
     /// Its name, unique in the cluster.
     pub name: String,
-    /// Its number, from 1.
+    /// Its number, from 1: the `{n}` of its name and of its command.
     pub number: u16,
     /// The host address of its ports.
     pub address: IpAddr,
@@ -125,7 +133,7 @@ pub struct Listeners {
     pub unserved: Vec<u16>,
     /// The balancer's own statistics page.
     pub stats: Option<SocketAddr>,
-    /// `/health` of the whole cluster.
+    /// `/health`, `/ready` and `/live` of the whole cluster.
     pub status: Option<SocketAddr>,
     /// The supervisor, read-only.
     pub observe: Option<SocketAddr>,
@@ -151,16 +159,13 @@ impl Cluster {
     #[must_use]
     pub fn behind(mut self, kind: BalancerKind) -> Cluster {
         let Listeners {
-            http,
-            websocket,
-            sse,
             https,
             unserved,
             stats,
             ..
         } = &mut self.listen;
-        if !kind.facts().serves_http {
-            unserved.extend([http, websocket, sse, https].into_iter().filter_map(Option::take));
+        if !kind.facts().serves_https {
+            unserved.extend(https.take());
         }
         if !kind.facts().counts_servers {
             *stats = None;
@@ -195,6 +200,17 @@ impl Cluster {
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The node with this id.
+    #[must_use]
+    pub fn by_id(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+
+    /// The ids of its nodes, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.iter().map(|node| node.id)
     }
 
     /// Whether all nodes serve MCP over TCP. Otherwise the TCP listener is left out.

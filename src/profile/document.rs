@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::algorithm::Algorithm;
 use super::balancer_kind::BalancerKind;
+use super::member::Member;
 use super::paths::Paths;
+use super::rollout::Rollout;
 use crate::base::secret::Secret;
 use crate::base::units::{Count, Network, Percent, Period, PeriodRange, Size, whole};
 
@@ -34,8 +36,12 @@ pub(super) struct Document {
     pub health: HealthCheck,
     /// The timeouts.
     pub timeouts: Timeouts,
+    /// How nodes are replaced while the cluster runs.
+    pub rollout: Rollout,
     /// The certificate for the HTTPS listener.
     pub tls: Option<Tls>,
+    /// The file to which the built-in balancer logs each request over HTTP.
+    pub access_log: Option<PathBuf>,
     /// The values that count as good.
     pub targets: Targets,
     /// Programs with a given path.
@@ -56,17 +62,28 @@ pub enum Runtime {
     External,
 }
 
+impl Runtime {
+    /// The Debian packages that its nodes need, as far as they are known.
+    #[must_use]
+    pub const fn packages(self) -> Option<&'static str> {
+        match self {
+            Runtime::Erlang => Some("erlang-base"),
+            Runtime::Embedded | Runtime::Command | Runtime::External => None,
+        }
+    }
+}
+
 /// The cluster's members.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nodes {
     /// The kind of the nodes.
     pub runtime: Runtime,
-    /// How many nodes.
+    /// How many nodes, where `members` lists none.
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub count: u16,
-    /// Name of a node; `{n}` counts from 1.
+    /// Name of a node, where `members` lists none; `{n}` counts from 1.
     pub name: String,
     /// Address that the nodes listen on.
     pub address: IpAddr,
@@ -103,7 +120,7 @@ pub(super) struct Nodes {
     pub eval: String,
     /// A configuration of Erlang applications for such nodes, laid over ours: its values win.
     pub config: Option<PathBuf>,
-    /// The nodes of runtime `external`.
+    /// The nodes by name, instead of `count` and `name`; runtime `external` needs them.
     pub members: Vec<Member>,
     /// How BEAM nodes run.
     pub erlang: Erlang,
@@ -197,22 +214,26 @@ impl Nodes {
     pub(super) fn name_of(&self, number: u16) -> String {
         self.name.replace("{n}", &number.to_string())
     }
-}
 
-/// One external node.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Member {
-    /// Its name.
-    pub name: String,
-    /// Its address.
-    pub address: IpAddr,
-    /// Its MCP port over TCP, when it has one.
-    #[serde(default)]
-    pub tcp_port: Option<u16>,
-    /// Its HTTP port, when it has one.
-    #[serde(default)]
-    pub http_port: Option<u16>,
+    /// How many nodes there are. A host name that was not resolved counts as one.
+    pub(super) fn total(&self) -> u64 {
+        match self.members.as_slice() {
+            [] if self.runtime != Runtime::External => u64::from(self.count),
+            members => members.iter().map(|member| member.nodes().len() as u64).sum(),
+        }
+    }
+
+    /// The number and the name of each node that this cluster starts.
+    pub(super) fn numbered(&self) -> Vec<(u16, String)> {
+        if self.members.is_empty() {
+            let counted = 1..=self.count;
+            return counted.map(|number| (number, self.name_of(number))).collect();
+        }
+        let listed = (1..=u16::MAX).zip(&self.members);
+        listed
+            .map(|(position, member)| (member.n.unwrap_or(position), member.name.clone()))
+            .collect()
+    }
 }
 
 /// What happens when a node dies.
@@ -252,7 +273,7 @@ pub(super) struct Listen {
     pub trusted: BTreeSet<Network>,
     /// The balancer's own statistics page.
     pub stats: Option<SocketAddr>,
-    /// `/health` of the whole cluster.
+    /// `/health`, `/ready` and `/live` of the whole cluster.
     pub status: Option<SocketAddr>,
     /// The supervisor, read-only.
     pub observe: Option<SocketAddr>,
@@ -276,6 +297,9 @@ pub struct Routing {
     pub table: Table,
     /// Name of the cookie that names a client's node.
     pub cookie: String,
+    /// Age at which a client's connection ends as soon as nothing is under way on it, up to 10 %
+    /// earlier; not by age when null. `WebSockets` and event streams stay.
+    pub max_age: Option<Period>,
 }
 
 /// How one kind of traffic is spread.
@@ -331,6 +355,8 @@ pub struct Limits {
     pub maxconn: u32,
     /// The head of one request or answer over HTTP: its first line and its headers.
     pub head: Size,
+    /// The body of one request over HTTP; null: no limit.
+    pub body: Option<Size>,
     /// Limits of one client address.
     pub per_ip: PerIp,
 }
@@ -375,6 +401,9 @@ pub struct HealthCheck {
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub fall: u16,
+    /// Answers to clients with a status of 500 or more in a row until a node is down; null: they do
+    /// not count. HTTP only.
+    pub eject: Option<u16>,
 }
 
 /// The kind of a health check.
@@ -411,6 +440,8 @@ pub struct Timeouts {
     pub http_request: Period,
     /// Between two requests of one client.
     pub keep_alive: Period,
+    /// Between two requests on one connection to a node.
+    pub node_keep_alive: Period,
     /// Silence of a WebSocket, or of an answer that is a stream.
     pub tunnel: Period,
 }

@@ -42,6 +42,30 @@ pub(super) fn endpoints(document: &Document, offset: u16) -> Vec<Endpoint> {
     found
 }
 
+/// The endpoints of node `number`, which this cluster starts, with `offset` added to its ports.
+pub(super) fn started(document: &Document, offset: u16, number: u16, name: &str) -> Vec<Endpoint> {
+    let nodes = &document.nodes;
+    let distribution = Some(nodes.erlang.distribution_port).filter(|_| nodes.are_beam());
+    let ports = [
+        ("tcp_port", nodes.address, nodes.tcp_port),
+        ("http_port", nodes.address, nodes.http_port),
+        (
+            "erlang.distribution_port",
+            Ipv4Addr::LOCALHOST.into(),
+            distribution,
+        ),
+    ];
+    let endpoint = |(key, ip, port): (&str, IpAddr, Option<u16>)| {
+        Some(Endpoint {
+            path: format!("nodes.{key}"),
+            title: node(name),
+            ip,
+            port: u32::from(port?) + u32::from(offset) + u32::from(number.saturating_sub(1)),
+        })
+    };
+    ports.into_iter().filter_map(endpoint).collect()
+}
+
 // Private
 
 fn listeners(document: &Document) -> Vec<Endpoint> {
@@ -84,47 +108,27 @@ fn listeners(document: &Document) -> Vec<Endpoint> {
 
 fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
     let nodes = &document.nodes;
-    let mut found = Vec::new();
-    let mut add = |path: String, title: String, ip: IpAddr, port: u32| {
-        found.push(Endpoint {
-            path,
-            title,
-            ip,
-            port,
-        });
-    };
     if nodes.runtime == Runtime::External {
-        // They run elsewhere, and the offset does not apply to them.
-        for (index, member) in nodes.members.iter().enumerate() {
-            for (key, port) in [("tcp_port", member.tcp_port), ("http_port", member.http_port)] {
-                if let Some(port) = port {
-                    let path = format!("nodes.members[{index}].{key}");
-                    add(path, node(&member.name), member.address, u32::from(port));
-                }
-            }
-        }
-        return found;
+        return external(document);
     }
-    let distribution = Some(nodes.erlang.distribution_port).filter(|_| nodes.are_beam());
-    for number in 1..=nodes.count {
-        for (key, address, port) in [
-            ("tcp_port", nodes.address, nodes.tcp_port),
-            ("http_port", nodes.address, nodes.http_port),
-            (
-                "erlang.distribution_port",
-                Ipv4Addr::LOCALHOST.into(),
-                distribution,
-            ),
-        ] {
-            if let Some(port) = port {
-                let port = u32::from(port) + u32::from(offset) + u32::from(number - 1);
-                add(
-                    format!("nodes.{key}"),
-                    node(&nodes.name_of(number)),
-                    address,
-                    port,
-                );
-            }
+    let numbered = nodes.numbered().into_iter();
+    numbered
+        .flat_map(|(number, name)| started(document, offset, number, &name))
+        .collect()
+}
+
+/// The external nodes, which run elsewhere: the offset does not apply to them.
+fn external(document: &Document) -> Vec<Endpoint> {
+    let mut found = Vec::new();
+    for (index, member) in document.nodes.members.iter().enumerate() {
+        for (key, port) in [("tcp_port", member.tcp_port), ("http_port", member.http_port)] {
+            let Some(port) = port else { continue };
+            found.extend(member.addresses().into_iter().map(|ip| Endpoint {
+                path: format!("nodes.members[{index}].{key}"),
+                title: node(&member.name),
+                ip,
+                port: u32::from(port),
+            }));
         }
     }
     found

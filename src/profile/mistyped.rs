@@ -230,7 +230,7 @@ mod tests {
             ("nodes.count=70000", "it is 1 to 1000; the default is `4`"),
             (
                 "health=5s",
-                "it is a map with some of the keys fall, interval, kind, path, rise, timeout",
+                "it is a map with some of the keys eject, fall, interval, kind, path, rise, timeout",
             ),
             ("tls=true", "it is `{self_signed: true}`"),
             ("tls.self_signed=yes", "write it as `true`"),

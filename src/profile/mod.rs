@@ -6,18 +6,22 @@ mod closest;
 mod cluster;
 mod diff;
 mod document;
+mod edit;
 mod endpoints;
 mod environment_file;
 mod flow;
 mod layer;
 mod layers;
 mod masking;
+mod member;
 mod mistyped;
+mod node_id;
 mod parsed;
 mod paths;
 mod placeholders;
 mod problem;
 mod resolve;
+mod rollout;
 mod rules;
 mod schema;
 mod shell;
@@ -35,10 +39,13 @@ pub use document::{
     Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing, Runtime,
     Sticky, Table, Targets, Timeouts,
 };
+pub use edit::{EditError, NewNode, overridden};
 pub use environment_file::{LineError, parse as parse_environment_file};
+pub use node_id::{NodeId, NodeIds};
 pub use paths::{PathKind, Paths, is_below};
 pub use problem::Problems;
-pub use resolve::{load, show};
+pub use resolve::{Resolved, hosts, is_reachable, load, load_with, show};
+pub use rollout::Rollout;
 pub use schema::schema;
 pub use source::{DEFAULT, EMBEDDED, Source, SourceError, embedded, summary};
 

@@ -1,9 +1,13 @@
 //! A document with the positions of its values, which the rules check.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use super::document::Document;
 use super::layer::Layer;
 use super::layers::Layers;
 use super::problem::{Mark, Problem};
+use super::resolve::Resolved;
 use super::schema::schema;
 use super::source::{DEFAULT, Source, embedded};
 use super::typed;
@@ -53,6 +57,18 @@ impl ParsedProfile {
         }
         problems.extend(super::rules::broken(&written));
         Err(problems)
+    }
+
+    /// Gives members with host names the addresses in `resolved`. An address that several members
+    /// have is a node of the first of them.
+    pub(super) fn resolve(&mut self, resolved: &Resolved) {
+        let mut seen = BTreeSet::new();
+        for member in &mut self.document.nodes.members {
+            let known = member.host().and_then(|host| resolved.get(host));
+            let known = known.into_iter().flatten().map(IpAddr::to_canonical);
+            let ports = (member.tcp_port, member.http_port);
+            member.resolved = known.filter(|ip| seen.insert((*ip, ports))).collect();
+        }
     }
 
     /// A problem with the value of `path`.

@@ -1,11 +1,12 @@
 //! From a source to the cluster, and to the text of its effective values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
 use super::cluster::{Certificate, Cluster, Erlmcp, HttpCheck, Listeners, Node};
 use super::document::{Document, HealthCheck, HealthKind, Runtime, Tls};
+use super::node_id::{NodeId, NodeIds};
 use super::parsed::ParsedProfile;
 use super::problem::Problems;
 use super::rules;
@@ -14,12 +15,51 @@ use super::source::{Source, embedded};
 /// The health path of the embedded node and of BEAM nodes.
 const OWN_HEALTH_PATH: &str = "/health";
 
-/// Reads a profile, lays it over the defaults, and checks every rule.
+/// The addresses of host names, sorted.
+pub type Resolved = BTreeMap<String, Vec<IpAddr>>;
+
+/// Reads a profile, lays it over the defaults, and checks every rule. The ids of the nodes are their
+/// positions. A member with a host name is one node at 0.0.0.0: [`load_with`] is for everything that
+/// depends on its addresses.
 ///
 /// # Errors
 /// With everything that is wrong with it.
 pub fn load(source: &Source) -> Result<Cluster, Problems> {
-    settled(source).map(cluster)
+    let mut cluster = settled(source).map(cluster)?;
+    NodeIds::default().assign(&mut cluster);
+    Ok(cluster)
+}
+
+/// Reads a profile as [`load`] does. A member with a host name is a node for each of the addresses
+/// in `resolved`, which are called by its name and their address.
+///
+/// # Errors
+/// With everything that is wrong with it, and with each host name that `resolved` lacks.
+pub fn load_with(source: &Source, resolved: &Resolved) -> Result<Cluster, Problems> {
+    let mut cluster = settled_with(source, Some(resolved)).map(cluster)?;
+    NodeIds::default().assign(&mut cluster);
+    Ok(cluster)
+}
+
+/// The host names in a profile, which [`load_with`] needs to be resolved.
+///
+/// # Errors
+/// With everything that is wrong with the profile.
+pub fn hosts(source: &Source) -> Result<BTreeSet<String>, Problems> {
+    let nodes = settled(source)?.nodes;
+    let used = nodes
+        .members
+        .iter()
+        .filter(|_| nodes.runtime == Runtime::External);
+    Ok(used
+        .filter_map(|member| member.host().map(str::to_owned))
+        .collect())
+}
+
+/// Whether a balancer can connect to an address of a host.
+#[must_use]
+pub fn is_reachable(address: IpAddr) -> bool {
+    rules::unreachable(address).is_none()
 }
 
 /// The effective values of a profile: all of its keys, as YAML. An embedded profile without changes
@@ -41,8 +81,20 @@ pub fn show(source: &Source) -> Result<String, Problems> {
 /// # Errors
 /// With everything that is wrong with it.
 pub(super) fn settled(source: &Source) -> Result<Document, Problems> {
-    let written = ParsedProfile::read(source).map_err(Problems)?;
-    let problems = rules::broken(&written);
+    settled_with(source, None)
+}
+
+// Private
+
+fn settled_with(source: &Source, resolved: Option<&Resolved>) -> Result<Document, Problems> {
+    let mut written = ParsedProfile::read(source).map_err(Problems)?;
+    if let Some(resolved) = resolved {
+        written.resolve(resolved);
+    }
+    let mut problems = rules::broken(&written);
+    if resolved.is_some() {
+        problems.extend(rules::unresolved(&written));
+    }
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
@@ -54,8 +106,6 @@ pub(super) fn settled(source: &Source) -> Result<Document, Problems> {
     });
     Ok(document)
 }
-
-// Private
 
 /// Adds `offset` to every port that this cluster opens; a rule has checked that they stay valid
 /// ports.
@@ -83,7 +133,11 @@ fn shift(document: &mut Document, offset: u16) {
 /// contains it.
 fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
     let Document {
-        tls, binaries, nodes, ..
+        tls,
+        access_log,
+        binaries,
+        nodes,
+        ..
     } = document;
     for (key, path) in binaries.paths() {
         if let Some(path) = path.as_mut().filter(|path| !is_bare(path)) {
@@ -98,6 +152,7 @@ fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
         }
     }
     for (key, path) in [
+        ("access_log", access_log),
         ("nodes.path", &mut nodes.path),
         ("nodes.config", &mut nodes.config),
         ("nodes.environment_file", &mut nodes.environment_file),
@@ -143,7 +198,9 @@ fn cluster(document: Document) -> Cluster {
         mut limits,
         health,
         timeouts,
+        rollout,
         tls,
+        access_log,
         targets,
         binaries,
     } = document;
@@ -191,6 +248,7 @@ fn cluster(document: Document) -> Cluster {
         http_check: http_check(nodes.runtime, &health),
         health,
         timeouts,
+        rollout,
         tls: tls.and_then(|tls| {
             if tls.self_signed {
                 return Some(Certificate::SelfSigned);
@@ -200,6 +258,7 @@ fn cluster(document: Document) -> Cluster {
                 key: tls.key?,
             })
         }),
+        access_log,
         targets,
         binaries,
     }
@@ -220,6 +279,7 @@ fn http_check(runtime: Runtime, health: &HealthCheck) -> HttpCheck {
 fn members(document: &Document) -> Vec<Node> {
     let nodes = &document.nodes;
     let node = |number: u16, name: String, address: IpAddr, tcp: Option<u16>, http: Option<u16>| Node {
+        id: NodeId(number.into()),
         name,
         number,
         address,
@@ -234,20 +294,23 @@ fn members(document: &Document) -> Vec<Node> {
         maxconn: nodes.maxconn,
     };
     if nodes.runtime == Runtime::External {
+        let listed = nodes.members.iter().flat_map(|member| {
+            let ports = (member.tcp_port, member.http_port);
+            member.nodes().into_iter().map(move |node| (node, ports))
+        });
         return (1..)
-            .zip(&nodes.members)
-            .map(|(number, member)| {
-                let name = member.name.clone();
-                node(number, name, member.address, member.tcp_port, member.http_port)
-            })
+            .zip(listed)
+            .map(|(number, ((name, address), (tcp, http)))| node(number, name, address, tcp, http))
             .collect();
     }
-    (1..=nodes.count)
-        .map(|number| {
+    nodes
+        .numbered()
+        .into_iter()
+        .map(|(number, name)| {
             let port = |first: u16| first.saturating_add(number - 1);
             node(
                 number,
-                nodes.name_of(number),
+                name,
                 nodes.address,
                 nodes.tcp_port.map(port),
                 nodes.http_port.map(port),

@@ -137,7 +137,10 @@ mod tests {
         let schema = schema();
         let count = child(child(&schema, "nodes").unwrap(), "count").unwrap();
         assert_eq!(count["default"], json!(4));
-        assert_eq!(count["description"], json!("How many nodes."));
+        assert_eq!(
+            count["description"],
+            json!("How many nodes, where `members` lists none.")
+        );
     }
 
     #[test]

@@ -4,6 +4,11 @@ use serde::Serialize;
 
 use crate::mcp::GatewayError;
 
+/// The answer to a request whose body exceeds `limits.body`.
+pub(crate) const BODY_TOO_LARGE_JSON: &str = r#"{"error":"the body is too large"}"#;
+/// The answer of a balancer that limits bodies by their length alone, to a body without one.
+pub(super) const WITHOUT_LENGTH_JSON: &str = r#"{"error":"the body has no Content-Length"}"#;
+
 /// One error.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ErrorView {

@@ -3,10 +3,10 @@
 use crate::base::units::Network;
 
 /// The headers that balancers set themselves, unless a trusted proxy has set them.
-pub(super) const SET: [&str; 3] = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"];
+pub(crate) const SET: [&str; 3] = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"];
 
 /// Further headers of this kind. They pass from trusted proxies only.
-pub(super) const PASSED: [&str; 7] = [
+pub(crate) const PASSED: [&str; 7] = [
     "X-Forwarded-Port",
     "X-Forwarded-Prefix",
     "X-Forwarded-Scheme",
@@ -18,7 +18,7 @@ pub(super) const PASSED: [&str; 7] = [
 
 /// These headers with underscores instead of hyphens. CGI and WSGI cannot distinguish the two, so
 /// these never pass.
-pub(super) fn with_underscores() -> Vec<String> {
+pub(crate) fn with_underscores() -> Vec<String> {
     let all = SET.iter().chain(&PASSED);
     all.filter(|header| header.contains('-'))
         .map(|header| header.replace('-', "_"))

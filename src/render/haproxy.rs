@@ -12,7 +12,7 @@ use crate::platform::{Instance, RunDir};
 use crate::profile::{Cluster, PathKind, Timeouts};
 
 use super::build::HaproxyBuild;
-use super::errors::ErrorView;
+use super::errors::{self, ErrorView};
 use super::forwarded;
 use super::paths::{self, PathRuleView};
 use super::per_ip::PerIpView;
@@ -64,6 +64,8 @@ struct View {
     cluster: String,
     /// The number of this process, if there are several.
     shard: Option<ShardView>,
+    /// The socket from which it gets its listeners.
+    listeners: String,
     node_count: usize,
     maxconn: u32,
     threads: u16,
@@ -80,9 +82,20 @@ struct View {
     prometheus: bool,
     status: Option<StatusView>,
     paths: PathsView,
+    body: Option<BodyView>,
+    max_age: Option<MaxAgeView>,
     forwarded: ForwardedView,
     frontends: Vec<FrontendView>,
     backends: Vec<BackendView>,
+}
+
+/// The age at which a client's connection ends with the next answer, in seconds.
+#[derive(Debug, Serialize)]
+struct MaxAgeView {
+    /// The highest age.
+    seconds: u64,
+    /// It is this much less at most, by chance.
+    jitter: u64,
 }
 
 /// One of several processes that share the listeners.
@@ -90,8 +103,6 @@ struct View {
 struct ShardView {
     number: u16,
     of: u16,
-    /// The socket from which it gets its listeners.
-    listeners: String,
 }
 
 /// HAProxy's files in the run directory.
@@ -112,10 +123,12 @@ struct HealthView {
     fall: u16,
 }
 
-/// The `/health` page of the whole cluster.
+/// The pages about the whole cluster: `/health`, `/ready` and `/live`.
 #[derive(Debug, Serialize)]
 struct StatusView {
     bind: String,
+    /// The list that is empty unless it is announced that the cluster stops.
+    stopping: String,
     /// The backend whose servers are counted.
     backend: &'static str,
 }
@@ -127,6 +140,15 @@ struct PathsView {
     refused: &'static str,
     refused_json: &'static str,
     rules: Vec<PathRuleView>,
+}
+
+/// The limit of a request's body.
+#[derive(Debug, Serialize)]
+struct BodyView {
+    bytes: u64,
+    /// The answers to a larger body, and to one of unknown length.
+    too_large: &'static str,
+    without_length: &'static str,
 }
 
 /// The `X-Forwarded-*` headers.
@@ -159,7 +181,7 @@ impl View {
     fn new(cluster: &Cluster, plan: &Plan, index: usize, build: &HaproxyBuild, run_dir: &RunDir) -> View {
         let pools = Pool::all(cluster);
         let instance = plan.balancer.instance(index);
-        let frontends = frontends(cluster, plan, run_dir, &pools);
+        let frontends = frontends(cluster, plan, index, run_dir, &pools);
         View {
             cluster: cluster.name.clone(),
             shard: match instance {
@@ -167,9 +189,9 @@ impl View {
                 Instance::Numbered(number) => Some(ShardView {
                     number,
                     of: plan.balancer.instances,
-                    listeners: word(&run_dir.haproxy_listeners_socket(instance)),
                 }),
             },
+            listeners: word(&run_dir.haproxy_listeners_socket(instance)),
             node_count: cluster.nodes.len(),
             maxconn: plan.balancer.maxconn,
             threads: plan.balancer.threads,
@@ -197,6 +219,7 @@ impl View {
             status: cluster.listen.status.and_then(|at| {
                 Some(StatusView {
                     bind: bind(at),
+                    stopping: word(&run_dir.haproxy_stopping()),
                     backend: pools.first()?.name(),
                 })
             }),
@@ -205,6 +228,12 @@ impl View {
                 refused_json: paths::REFUSED_JSON,
                 rules: paths::rules(&cluster.routing.paths),
             },
+            body: cluster.limits.body.map(|body| BodyView {
+                bytes: body.bytes(),
+                too_large: errors::BODY_TOO_LARGE_JSON,
+                without_length: errors::WITHOUT_LENGTH_JSON,
+            }),
+            max_age: cluster.routing.max_age.map(MaxAgeView::new),
             forwarded: ForwardedView {
                 trusted: forwarded::networks(&cluster.listen.trusted),
                 headers: [&forwarded::SET[..], &forwarded::PASSED].concat(),
@@ -215,6 +244,17 @@ impl View {
                 .map(|pool| pool.view(cluster, plan, index, build, run_dir))
                 .collect(),
             frontends,
+        }
+    }
+}
+
+impl MaxAgeView {
+    /// HAProxy's clock counts seconds, and the chance is below its argument.
+    fn new(max_age: Period) -> MaxAgeView {
+        let seconds = timer(max_age).duration().as_secs().max(1);
+        MaxAgeView {
+            seconds,
+            jitter: seconds / 10 + 1,
         }
     }
 }
@@ -231,13 +271,21 @@ pub fn pages(cluster: &Cluster, plan: &Plan) -> Vec<&'static str> {
     pages.into_iter().flatten().collect()
 }
 
-fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -> Vec<FrontendView> {
+fn frontends(
+    cluster: &Cluster,
+    plan: &Plan,
+    index: usize,
+    run_dir: &RunDir,
+    pools: &[Pool],
+) -> Vec<FrontendView> {
     let listen = &cluster.listen;
+    // Each `bind` line takes one of the sockets of its address.
+    let sockets = usize::from(plan.balancer.members(index).max(1));
     let binds = |port: Option<u16>| -> Vec<String> {
         let at = |port| {
             plan.addresses
                 .iter()
-                .map(move |ip: &IpAddr| bind(SocketAddr::new(*ip, port)))
+                .flat_map(move |ip: &IpAddr| vec![bind(SocketAddr::new(*ip, port)); sockets])
         };
         port.into_iter().flat_map(at).collect()
     };
@@ -332,6 +380,7 @@ fn timers(timeouts: Timeouts, health: Period) -> Timeouts {
         check,
         http_request,
         keep_alive,
+        node_keep_alive,
         tunnel,
     } = timeouts;
     Timeouts {
@@ -342,6 +391,7 @@ fn timers(timeouts: Timeouts, health: Period) -> Timeouts {
         check: timer(check.min(health)),
         http_request: timer(http_request),
         keep_alive: timer(keep_alive),
+        node_keep_alive: timer(node_keep_alive),
         tunnel: timer(tunnel),
     }
 }

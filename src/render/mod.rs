@@ -3,27 +3,36 @@
 mod beam;
 mod build;
 mod builtin;
-mod errors;
-mod forwarded;
+mod container;
+pub(crate) mod errors;
+pub(crate) mod forwarded;
 mod haproxy;
 mod nginx;
-mod paths;
+pub(crate) mod paths;
 mod per_ip;
 mod pool;
-mod redirects;
-mod revision;
+pub(crate) mod redirects;
+mod returning;
+pub(crate) mod revision;
 mod state_files;
 mod sticky;
 mod streams;
+mod systemd;
 mod templates;
 
 pub use beam::cluster_config;
 pub use build::HaproxyBuild;
 pub use builtin::{chosen_by_builtin, dataplane};
+pub use container::{Image, ImageFile};
 pub use haproxy::{haproxy, pages as haproxy_pages};
-pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, chosen_by_nginx, nginx};
-pub use pool::{
-    HealthTarget, Server, backend_behind, chosen_by_haproxy, frontend_behind, health_targets, servers,
+pub use nginx::{
+    Homes, NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, NginxPlace, StreamModule, chosen_by_nginx, nginx,
 };
-pub use state_files::{down_names, drained_ids, drained_names, server_states};
+pub use pool::{
+    HealthTarget, Server, backend_behind, chosen_by_haproxy, frontend_behind, hash_key, health_targets,
+    servers, sticks_by_address,
+};
+pub use returning::{Held, Returning, Returns, returning};
+pub use state_files::{down_names, drained_ids, drained_names, server_entries, server_states, stopping};
+pub use systemd::Service;
 pub use templates::{RenderError, Templates};

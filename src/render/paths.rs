@@ -9,17 +9,17 @@ use crate::profile::{PathKind, Paths, is_below};
 /// slash, backslash or NUL, because two programs may read such a path in two ways; and what is not
 /// a path in RFC 3986: `#`, characters other than printable ASCII, `%` without two hexadecimal
 /// digits.
-pub(super) const REFUSED: &str = r"//|/\.\.?(/|$)|[;\\#]|[^!-~]|%(2e|2f|5c|00|[^0-9a-f]|.[^0-9a-f]|.?$)";
+pub(crate) const REFUSED: &str = r"//|/\.\.?(/|$)|[;\\#]|[^!-~]|%(2e|2f|5c|00|[^0-9a-f]|.[^0-9a-f]|.?$)";
 
 /// The answer to a refused path.
-pub(super) const REFUSED_JSON: &str = r#"{"error":"ambiguous path"}"#;
+pub(crate) const REFUSED_JSON: &str = r#"{"error":"ambiguous path"}"#;
 
 /// Prefixes in one rule of HAProxy, each of which takes two of the 64 words of a line.
 const PREFIXES_PER_RULE: usize = 16;
 
 /// One rule of HAProxy that sets the kind of a path. A later rule overrides an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct PathRuleView {
+pub(crate) struct PathRuleView {
     kind: &'static str,
     /// The prefixes themselves, separated by blanks.
     exact: String,
@@ -29,7 +29,7 @@ pub(super) struct PathRuleView {
 
 /// The rules of HAProxy: the prefixes that contain others come first, so that the longest prefix of
 /// a path decides. There is one rule for each kind and depth, not one for each prefix.
-pub(super) fn rules(paths: &Paths) -> Vec<PathRuleView> {
+pub(crate) fn rules(paths: &Paths) -> Vec<PathRuleView> {
     let mut prefixes: Vec<(usize, PathKind, &str)> = paths
         .prefixes()
         .map(|(prefix, kind)| (depth(paths, prefix), kind, prefix))

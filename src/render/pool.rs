@@ -10,7 +10,7 @@ use crate::mcp::{DISCOVER, DISCOVER_HEADERS, PING};
 use crate::plan::{BalancerPlan, ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::probe::{Question, Service};
-use crate::profile::{Cluster, Listeners, Node, Route, Sticky};
+use crate::profile::{Cluster, HashKey, Listeners, Node, Route, Sticky};
 
 use super::build::HaproxyBuild;
 use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer};
@@ -137,9 +137,23 @@ pub fn backend_behind(listener: &str) -> &'static str {
 /// distributes clients one by one.
 #[must_use]
 pub fn chosen_by_haproxy(cluster: &Cluster, plan: &Plan, listener: &str) -> Option<ChosenBy> {
-    let hashes = Pool::behind(listener).route(cluster).algorithm.facts().hashes;
+    let hashes = hash_key(cluster, listener);
     let by_process = || (plan.balancer.instances > 1).then_some(ChosenBy::Process);
     hashes.map(ChosenBy::from).or_else(by_process)
+}
+
+/// What the algorithm computes the node of a listener's client from, by the listener's key in the
+/// profile; `None` where it distributes clients by turns or by load.
+#[must_use]
+pub fn hash_key(cluster: &Cluster, listener: &str) -> Option<HashKey> {
+    Pool::behind(listener).route(cluster).algorithm.facts().hashes
+}
+
+/// Whether a listener's clients stick to nodes by their addresses, by the listener's key in the
+/// profile.
+#[must_use]
+pub fn sticks_by_address(cluster: &Cluster, listener: &str) -> bool {
+    Pool::behind(listener).followed(cluster).contains(&Sticky::Source)
 }
 
 /// The name of the frontend behind a listener, by the listener's key in the profile.
@@ -245,7 +259,7 @@ impl Pool {
     }
 
     /// The pool whose checks also determine the health of this one's servers.
-    const fn tracked(self) -> Option<Pool> {
+    pub(super) const fn tracked(self) -> Option<Pool> {
         match self {
             Pool::Tcp | Pool::Http => None,
             Pool::WebSocket | Pool::Sse => Some(Pool::Http),
@@ -285,7 +299,7 @@ impl Pool {
     }
 
     /// The address and the kind of the checks of a node.
-    fn asked(self, cluster: &Cluster, node: &Node) -> Option<(SocketAddr, Question)> {
+    pub(super) fn asked(self, cluster: &Cluster, node: &Node) -> Option<(SocketAddr, Question)> {
         let service = match self {
             Pool::Tcp => Service::Tcp,
             Pool::Http | Pool::WebSocket | Pool::Sse => Service::Http,
@@ -356,7 +370,7 @@ impl Pool {
         let maxconn = plan.balancer.share(node.maxconn.min(plan.nodes.maxconn));
         let mut options = vec![format!(
             "id {} weight {} maxconn {maxconn}",
-            node.number,
+            node.id,
             self.weight(cluster, node)
         )];
         if self.followed(cluster).contains(&Sticky::Cookie) {
@@ -369,6 +383,9 @@ impl Pool {
             options.push(format!("track {}/{}", pool.name(), node.name));
         } else {
             options.push("check".to_owned());
+            if let Some(errors) = cluster.health.eject.filter(|_| self == Pool::Http) {
+                options.push(format!("observe layer7 error-limit {errors} on-error mark-down"));
+            }
             let asked = self.asked(cluster, node).map(|(asked, _)| asked);
             if let Some(asked) = asked.filter(|asked| *asked != address) {
                 options.push(format!("port {}", asked.port()));

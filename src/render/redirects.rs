@@ -31,9 +31,8 @@ pub(super) fn authorities(cluster: &Cluster) -> Vec<String> {
     nodes.filter_map(|node| node.http).flat_map(names).collect()
 }
 
-// Private
-
-fn names(address: SocketAddr) -> Vec<String> {
+/// What a node at this address can call itself in a URL.
+pub(crate) fn names(address: SocketAddr) -> Vec<String> {
     let mut hosts = match address {
         SocketAddr::V4(v4) => vec![v4.ip().to_string()],
         SocketAddr::V6(v6) => vec![format!("[{}]", v6.ip())],

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::pool::servers;
+use crate::base::units::Period;
 use crate::profile::{Cluster, Node};
 
 /// Drained by an administrator: HAProxy's number for it (`SRV_ADMF_FDRAIN`).
@@ -29,7 +31,7 @@ pub fn drained_ids(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
     list(
         "Server ids of drained nodes",
         "sticky clients are moved to other nodes",
-        nodes(cluster, drained).map(|node| node.number.to_string()),
+        nodes(cluster, drained).map(|node| node.id.to_string()),
     )
 }
 
@@ -44,16 +46,34 @@ pub fn down_names(cluster: &Cluster, down: &BTreeSet<String>) -> String {
     )
 }
 
+/// The announcement of a stop, if there is one, and how fast connections are closed then.
+#[must_use]
+pub fn stopping(announced: bool, over: Duration) -> String {
+    let announced = announced.then(|| "stopping".to_owned());
+    let over = (!over.is_zero()).then(|| format!("over {}", Period::from(over)));
+    list(
+        "A stop of the cluster",
+        "`stopping` makes /ready answer 503",
+        announced.into_iter().chain(over),
+    )
+}
+
 /// A server state file that contains only which nodes are drained, and which are down until a check
 /// succeeds. Without a file HAProxy prints a warning.
 ///
 /// Its format, version 1, is described in HAProxy's management guide at `show servers state`.
 #[must_use]
 pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTreeSet<String>) -> String {
-    let mut text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight \
+    let header = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight \
                     srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state \
-                    srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord\n"
-        .to_owned();
+                    srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord\n";
+    format!("{header}{}", server_entries(cluster, drained, down))
+}
+
+/// The entries of such a file.
+#[must_use]
+pub fn server_entries(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTreeSet<String>) -> String {
+    let mut text = String::new();
     let away = drained | down;
     for node in nodes(cluster, &away) {
         let is_down = down.contains(&node.name);
@@ -80,7 +100,7 @@ pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTree
                 text,
                 "0 {} {} {} {} {operation} {admin} {weight} {weight} 0 {check} 0 0 1 - {} -",
                 server.backend,
-                node.number,
+                node.id,
                 node.name,
                 address.ip(),
                 address.port(),

@@ -16,6 +16,14 @@ const EMBEDDED: &[(&str, &str)] = &[
         "cluster.config.tera",
         include_str!("../../templates/cluster.config.tera"),
     ),
+    (
+        "clusterctl.service.tera",
+        include_str!("../../templates/clusterctl.service.tera"),
+    ),
+    (
+        "Containerfile.tera",
+        include_str!("../../templates/Containerfile.tera"),
+    ),
     ("nginx.conf.tera", include_str!("../../templates/nginx.conf.tera")),
     ("load_test.html", include_str!("../../templates/load_test.html")),
 ];

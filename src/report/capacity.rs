@@ -82,7 +82,7 @@ mod tests {
         insta::assert_snapshot!(shown(10_000_000, BalancerKind::Builtin), @r"
           resource               needed                             given                  what is done
         ✗ connections            10000000                           131000                 do not fit: connection tracking
-        ✗ balancer descriptors   20000000                           20000 a thread         64 threads with a table each, for 469088 connections
+        ✗ balancer descriptors   20000000                           20000 a thread         64 threads with a table each, for 468960 connections
         ✗ connections per node   2500000, 3333334 when one is down  35000 (nodes.maxconn)  `--set nodes.maxconn=3333334`, or more nodes
         ✗ node descriptors       2500000                            20000 a thread         3 threads with a table each, for 35000 connections in each node
         ! generator descriptors  10000000                           20000 a thread         a load test holds 1126144 at most

@@ -2,7 +2,7 @@
 
 use super::column::align;
 use super::emulators::{emulators, mesh};
-use super::status::{heading, node_lines, section, totals, warnings};
+use super::status::{heading, node_lines, section, totals, versions, warnings};
 use super::{numbers, style, table};
 use crate::api::{Alert, Alike, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
 
@@ -28,6 +28,7 @@ pub fn health(health: &Health, width: Option<usize>) -> String {
         section("Emulators", &emulators(&status.nodes)),
         section("Mesh", &mesh(&status.nodes)),
         section("Endpoints", &endpoints.unwrap_or_default()),
+        spaced(&versions(status)),
     ]
     .concat()
 }
@@ -42,6 +43,15 @@ pub(super) fn class(class: LatencyClass) -> String {
 }
 
 // Private
+
+/// The text below an empty line; nothing when it is empty.
+fn spaced(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("\n{text}")
+    }
+}
 
 /// Columns before each line of a section.
 const INDENT: usize = 2;
@@ -209,6 +219,8 @@ mod tests {
         Endpoints:
           http: 127.0.0.1:8080
           tcp:  127.0.0.1:8000
+
+        Versions: clusterctl 0.1.0, HAProxy 2.6.12
         ");
         let narrow = plain(&super::health(&report, Some(80)));
         assert!(

@@ -62,6 +62,14 @@ pub fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{plural}")
 }
 
+/// Processes in parentheses or a sentence: `pid 12`, `pids 12, 13`.
+#[must_use]
+pub fn pids(pids: &[u32]) -> String {
+    let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
+    let noun = if pids.len() == 1 { "pid" } else { "pids" };
+    format!("{noun} {}", list.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use super::emulators::mesh;
 use super::node_mark::{NodeMark, Share, comparable, word};
-use super::{numbers, style};
+use super::{numbers, rollout, style};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
+use crate::profile::BalancerKind;
 
 /// Why a distribution is not judged.
 pub(super) const TOO_FEW: &str = "under 50 connections per node: too few to judge";
@@ -21,19 +22,25 @@ pub fn status(status: &Status) -> String {
         section("Mesh", &mesh(&status.nodes)),
         totals(status),
         revisions(&status.nodes),
+        versions(status),
         warnings(status),
     ]
     .concat()
 }
 
-/// The title and the balancer.
+/// The title, the balancer and its former processes, and the rollout.
 pub(super) fn heading(status: &Status) -> String {
     let title = format!("=== {} Load Balancer & Cluster Health ===", status.cluster);
     let balancer = match &status.balancer {
         Some(balancer) => balancer_line(balancer),
         None => style::red("STOPPED"),
     };
-    format!("{}\n\nLoad Balancer: {balancer}\n", style::bold(&title))
+    let former = status.balancer.as_ref().map_or_else(String::new, former);
+    let rollout = rollout::section(status.rollout.as_ref());
+    format!(
+        "{}\n\nLoad Balancer: {balancer}\n{former}{rollout}",
+        style::bold(&title)
+    )
 }
 
 /// One line for each node.
@@ -87,6 +94,22 @@ fn revisions(nodes: &[Node]) -> String {
     format!("MCP: {}\n", all.join(", "))
 }
 
+/// The versions of the supervisor and the balancer; nothing while they are not known.
+pub(super) fn versions(status: &Status) -> String {
+    let balancer = status.balancer.as_ref();
+    let balancer = balancer.map(|it| (it.kind.facts().title, it.version.as_str()));
+    let versions: Vec<String> = [("clusterctl", status.version.as_str())]
+        .into_iter()
+        .chain(balancer)
+        .filter(|(_, version)| !version.is_empty())
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    if versions.is_empty() {
+        return String::new();
+    }
+    format!("Versions: {}\n", versions.join(", "))
+}
+
 /// Settings of the profile that are not provided, as warnings.
 pub(super) fn warnings(status: &Status) -> String {
     let lines: Vec<String> = status
@@ -113,25 +136,48 @@ pub(super) fn section(title: &str, lines: &[String]) -> String {
 fn balancer_line(balancer: &Balancer) -> String {
     let name = balancer.kind.facts().title;
     let state = match balancer.state {
+        BalancerState::Reloading if let Some(next) = balancer.switching_to => {
+            style::yellow(&format!("SWITCHING to {}", next.facts().title))
+        }
         BalancerState::Running => style::green("RUNNING"),
         BalancerState::Reloading => style::yellow("RELOADING"),
         BalancerState::Stopped => style::yellow("STOPPED"),
         BalancerState::Failed => style::red("FAILED"),
     };
-    let pids: Vec<String> = balancer.pids.iter().map(ToString::to_string).collect();
-    let process = match pids.as_slice() {
-        [] => return format!("{name} {state}"),
-        [pid] => format!("pid {pid}"),
-        pids => format!("pids {}", pids.join(", ")),
-    };
+    let is_former = |pid: &u32| balancer.former.iter().any(|former| former.pid == *pid);
+    let pids: Vec<u32> = balancer
+        .pids
+        .iter()
+        .copied()
+        .filter(|pid| !is_former(pid))
+        .collect();
+    if pids.is_empty() {
+        return format!("{name} {state}");
+    }
     let restarts = match balancer.restarts {
         0 => String::new(),
         restarts => format!(", {}", numbers::counted(restarts.into(), "restart")),
     };
     format!(
-        "{name} {state} ({process}, up {}{restarts})",
+        "{name} {state} ({}, up {}{restarts})",
+        numbers::pids(&pids),
         numbers::age(balancer.uptime_seconds)
     )
+}
+
+/// One line for the former processes of each kind of balancer.
+fn former(balancer: &Balancer) -> String {
+    let of_kind = |kind: &BalancerKind| {
+        let all: Vec<_> = balancer.former.iter().filter(|it| it.kind == *kind).collect();
+        let pids: Vec<u32> = all.iter().map(|it| it.pid).collect();
+        let connections = match all.iter().map(|it| it.connections).sum::<Option<u64>>() {
+            Some(count) => format!(", {} left", numbers::counted(count, "connection")),
+            None => String::new(),
+        };
+        let name = kind.facts().title;
+        (!pids.is_empty()).then(|| format!("Former: {name} ({}{connections})\n", numbers::pids(&pids)))
+    };
+    BalancerKind::ALL.iter().filter_map(of_kind).collect()
 }
 
 fn node_state(node: &Node, share: Share) -> String {
@@ -169,9 +215,9 @@ fn node_aside(first: bool, node: &Node, share: Share) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{busy, down, idle, plain};
+    use super::super::testing::{busy, down, idle, plain, rolling};
     use super::*;
-    use crate::api::NodeState;
+    use crate::api::{FormerBalancer, NodeState};
 
     #[test]
     fn a_busy_cluster_reads_as_in_the_reference() {
@@ -188,6 +234,7 @@ mod tests {
 
         Total Connections: 100000 / 100000 (100%)
         Variance: 2.4% (target: <5%)
+        Versions: clusterctl 0.1.0, HAProxy 2.6.12
         ");
     }
 
@@ -212,6 +259,7 @@ mod tests {
 
         Total Connections: 12 / 100000 (0%)
         Variance: idle (under 50 connections per node: too few to judge)
+        Versions: clusterctl 0.1.0, HAProxy 2.6.12
 
         Warnings:
           capacity is 9900, not 100000
@@ -246,7 +294,71 @@ mod tests {
 
         Total Connections: 400 / 100000 (0%)
         Variance: 134.0%, 0.8% without what is filling up (target: <5%)
+        Versions: clusterctl 0.1.0, HAProxy 2.6.12
         ");
+    }
+
+    #[test]
+    fn a_switch_and_former_processes_are_shown() {
+        let mut switching = busy();
+        let balancer = switching.balancer.as_mut().unwrap();
+        balancer.state = BalancerState::Reloading;
+        balancer.switching_to = Some(BalancerKind::Nginx);
+        assert!(
+            plain(&status(&switching))
+                .contains("Load Balancer: HAProxy SWITCHING to nginx (pid 123, up 5m)\n")
+        );
+
+        let balancer = switching.balancer.as_mut().unwrap();
+        let former = |kind, pid, connections| FormerBalancer {
+            kind,
+            pid,
+            connections,
+        };
+        balancer.former = vec![
+            former(BalancerKind::Nginx, 99, None),
+            former(BalancerKind::Haproxy, 100, Some(1_200)),
+            former(BalancerKind::Haproxy, 101, Some(34)),
+        ];
+        balancer.pids = vec![123, 99, 100, 101];
+        balancer.state = BalancerState::Running;
+        balancer.switching_to = None;
+        let text = plain(&status(&switching));
+        let heading: Vec<&str> = text.lines().skip(2).take(3).collect();
+        assert_eq!(
+            heading,
+            [
+                "Load Balancer: HAProxy RUNNING (pid 123, up 5m)",
+                "Former: HAProxy (pids 100, 101, 1234 connections left)",
+                "Former: nginx (pid 99)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rollout_is_shown_below_the_balancer() {
+        let mut changing = busy();
+        changing.rollout = Some(rolling());
+        let text = plain(&status(&changing));
+        let heading: Vec<&str> = text.lines().skip(2).take(4).collect();
+        assert_eq!(
+            heading,
+            [
+                "Load Balancer: HAProxy RUNNING (pid 123, up 5m)",
+                "Rollout: RUNNING, step 2 of 4 of a rolling restart",
+                "  erlmcp2 is being drained: 37 connections",
+                "  by root (pid 4711) since 2026-11-29T16:40:02Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn versions_that_are_not_known_are_left_out() {
+        let mut older = busy();
+        older.version = String::new();
+        assert_eq!(versions(&older), "Versions: HAProxy 2.6.12\n");
+        older.balancer = None;
+        assert_eq!(versions(&older), "");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::api::{
-    Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,
-    Verdict,
+    Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Rollout,
+    RolloutKind, Status, Verdict,
 };
 use crate::erlang::distribution::{Memory, Vitals};
 use crate::profile::BalancerKind;
@@ -72,11 +72,15 @@ pub(super) fn vitals() -> Vitals {
 pub(super) fn busy() -> Status {
     Status {
         cluster: "erlmcp".into(),
+        version: "0.1.0".into(),
         state: ClusterState::Healthy,
         balancer: Some(Balancer {
             kind: BalancerKind::Haproxy,
+            version: "2.6.12".into(),
             state: BalancerState::Running,
+            switching_to: None,
             pids: vec![123],
+            former: Vec::new(),
             restarts: 0,
             uptime_seconds: 300,
             endpoints: Endpoints {
@@ -97,6 +101,7 @@ pub(super) fn busy() -> Status {
             .zip(1..)
             .map(|(connections, number)| node(number, NodeState::Up, connections))
             .collect(),
+        rollout: None,
         distribution: Distribution {
             total: 100_000,
             capacity: 100_000,
@@ -113,6 +118,21 @@ pub(super) fn busy() -> Status {
             verdict: Verdict::Pass,
         },
         warnings: Vec::new(),
+    }
+}
+
+/// A rolling restart on its way.
+pub(super) fn rolling() -> Rollout {
+    Rollout {
+        kind: RolloutKind::Restart,
+        step: 2,
+        of: 4,
+        node: Some("erlmcp2".into()),
+        since: "2026-11-29T16:40:02Z".into(),
+        by: "root (pid 4711)".into(),
+        doing: "erlmcp2 is being drained: 37 connections".into(),
+        stopped: None,
+        log: Vec::new(),
     }
 }
 

@@ -6,9 +6,10 @@ use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::event::Request;
-use super::rollout::{ChildId, Rollout, Verb};
 use super::shutdown::ClusterShutdown;
-use crate::api::{Refusal, RestartOrder, StartOrder, StopOrder};
+use super::waves::{ChildId, Verb, Waves};
+use crate::api::{Refusal, RestartOrder, StartOrder, StopOrder, UpgradeOrder};
+use crate::base::units::Period;
 
 impl Core {
     /// Answers a query, or carries out an order.
@@ -19,13 +20,19 @@ impl Core {
             Request::Failovers(reply) => answer(reply, self.failovers.to_api()),
             Request::Start(order, reply) => answer(reply, self.start(order, now)),
             Request::Stop(order, reply) => {
-                self.stop(order);
+                self.stop(order, now);
                 answer(reply, Ok(()));
             }
             Request::Restart(order, reply) => answer(reply, self.restart(&order, now)),
-            Request::Reload(prepared, reply) => self.reload(*prepared, reply, now),
+            Request::Rollouts(reply) => answer(reply, self.rollouts.to_api()),
+            Request::Change(change, reply) => self.begin_change(*change, reply, now),
+            Request::Switch(prepared, purpose) => self.begin_switch(*prepared, purpose, now),
+            Request::Upgrade(order, reply) => answer(reply, self.upgrade(order)),
             Request::Drain(order, reply) => self.drain(&order, reply, now),
             Request::Ready(order, reply) => self.ready(&order, reply, now),
+            Request::RebalanceScope(streams, reply) => answer(reply, self.rebalance_scope(streams)),
+            Request::Rebalance(order, pace, reply) => answer(reply, self.rebalance(order, pace, now)),
+            Request::Rebalances(reply) => answer(reply, self.rebalances.to_api()),
         }
     }
 
@@ -43,14 +50,32 @@ impl Core {
         Ok(())
     }
 
-    fn stop(&mut self, order: StopOrder) {
-        tracing::info!(grace = %order.grace, "stop");
-        let mut ending = ClusterShutdown::ordered(order.grace.duration());
-        // A second order may shorten the grace period, but a failed start stays a failed start.
-        if let Some(before) = self.shutdown.take() {
-            ending.failure = before.failure;
+    /// Begins to stop the cluster. Another order while that is in progress skips what is still
+    /// waited for, unless it has an announcement of its own: it comes too late for one.
+    fn stop(&mut self, order: StopOrder, now: Instant) {
+        let StopOrder {
+            grace,
+            announce,
+            over,
+        } = order;
+        let before = self.shutdown.as_ref();
+        if before.is_some() && !announce.is_zero() {
+            tracing::info!("stop again: it is in progress already");
+            return;
         }
+        let ending = if let Some(before) = before {
+            tracing::info!("stop again: at once");
+            before.hastened()
+        } else {
+            tracing::info!(%grace, %announce, %over, "stop");
+            let is_served = self.balanced && self.link.any_connected();
+            let announce = if is_served { announce } else { Period::default() };
+            ClusterShutdown::ordered(grace.duration(), announce.duration(), over.duration(), now)
+        };
         self.shutdown = Some(ending);
+        // Before the balancer is ordered anything: one that starts meanwhile reads them, and builtin
+        // does whenever it needs to know.
+        self.write_orders();
     }
 
     fn restart(&mut self, order: &RestartOrder, now: Instant) -> Result<(), Refusal> {
@@ -60,27 +85,40 @@ impl Core {
                 .children
                 .ids()
                 .filter(|id| self.is_wanted(*id))
-                .filter(|id| !matches!(id, ChildId::Node(index) if self.is_stopped_by_drain(*index)))
+                .filter(|id| !matches!(id, ChildId::Node(node) if self.is_stopped_by_drain(*node)))
                 .map(|id| vec![id])
                 .collect(),
-            Some(name) => vec![vec![self.own_node(name)?]],
+            Some(name) => {
+                let id = self.own_node(name)?;
+                self.drains.restarted(name);
+                vec![vec![id]]
+            }
         };
         tracing::info!(node = order.node.as_deref().unwrap_or("all"), "restart");
-        self.rollout = Rollout::new(Verb::Restart, waves, now + self.spec.launch.timeout.duration());
+        self.waves = Waves::new(Verb::Restart, waves, now + self.spec.launch.timeout.duration());
+        Ok(())
+    }
+
+    /// The supervisor becomes another program, which adopts everything.
+    fn upgrade(&mut self, order: UpgradeOrder) -> Result<(), Refusal> {
+        self.refuse_while_busy()?;
+        self.refuse_while_reloading()?;
+        tracing::info!(program = %order.program.display(), "upgrade");
+        self.successor = Some(order.program);
         Ok(())
     }
 
     fn is_wanted(&self, id: ChildId) -> bool {
         match id {
             ChildId::Balancer(_) => self.balanced,
-            ChildId::Retired(_) => false,
-            ChildId::Node(_) => self.owns_nodes(),
+            ChildId::Retired(..) => false,
+            ChildId::Node(node) => self.owns_nodes() && self.spec.cluster.by_id(node).is_some(),
         }
     }
 
     /// The node called `name`, if this cluster starts and stops it.
     pub(super) fn own_node(&self, name: &str) -> Result<ChildId, Refusal> {
-        let id = ChildId::Node(self.index(name)?);
+        let id = ChildId::Node(self.node_id(name)?);
         if self.children.get(id).is_some() && self.is_wanted(id) {
             return Ok(id);
         }
@@ -92,7 +130,28 @@ impl Core {
 
     pub(super) fn refuse_while_busy(&self) -> Result<(), Refusal> {
         self.refuse_while_ending()?;
-        if self.rollout.outcome.is_some() {
+        self.refuse_while_switching()?;
+        self.refuse_while_starting()?;
+        match self.rollouts.running() {
+            Some(running) => Err(running.refusal()),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an order that would meet a reload.
+    pub(super) fn refuse_while_reloading(&self) -> Result<(), Refusal> {
+        if !self.reloads.is_active() {
+            return Ok(());
+        }
+        Err(Refusal {
+            error: "a reload is in progress".to_owned(),
+            hint: Some("try again when that is done".to_owned()),
+        })
+    }
+
+    /// Refuses an order that would meet a start or a restart.
+    pub(super) fn refuse_while_starting(&self) -> Result<(), Refusal> {
+        if self.waves.outcome.is_some() {
             return Ok(());
         }
         let error = "the cluster is being started or restarted".to_owned();

@@ -1,36 +1,68 @@
 //! Connections per node, as the kernel counts them.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::iter;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::core::Core;
 use super::event::CoreEvent;
 use super::spec::Spec;
-use crate::api::ConnectionsBy;
+use crate::api::{ConnectionsBy, FormerBalancer, Status};
 use crate::haproxy_api::Socket;
 use crate::plan::PROBE_SOURCE;
-use crate::platform::sock_diag::{count_established, count_to, own_sockets};
-use crate::profile::Runtime;
+use crate::platform::ports::count_of;
+use crate::platform::sock_diag::{accepted, count_established, count_to, own_sockets};
+use crate::platform::worker::children;
+use crate::profile::{NodeId, Runtime};
 
 /// A balancer that does not report its idle connections within this time is taken to have none.
 const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The connections of each node.
+pub(super) type Connections = BTreeMap<NodeId, ConnectionsBy>;
 
 impl Core {
     /// Counts the connections of each node; the result is an event.
     pub(super) fn count(&self) {
         let spec = self.spec.clone();
-        self.events
-            .spawn(async move { CoreEvent::Counted(count_connections(&spec, true).await) });
+        self.events.spawn(async move {
+            let asked = Instant::now();
+            let connections = count_connections(&spec, true).await;
+            CoreEvent::Counted { asked, connections }
+        });
+    }
+}
+
+/// Counts the clients of former balancer processes, which have no runtime API any more.
+pub(super) async fn count_former(spec: &Spec, status: &mut Status) {
+    let Some(balancer) = status.balancer.as_mut().filter(|it| !it.former.is_empty()) else {
+        return;
+    };
+    let (public, former) = (spec.public_addresses(), balancer.former.clone());
+    // Reading 100,000 sockets takes a while.
+    let counted = tokio::task::spawn_blocking(move || {
+        let accepted = accepted(&public)?;
+        let of_one = |former: &FormerBalancer| {
+            let processes: Vec<u32> = iter::once(former.pid).chain(children(former.pid)).collect();
+            count_of(&processes, &accepted)
+        };
+        io::Result::Ok(former.iter().map(of_one).collect::<Vec<u64>>())
+    });
+    if let Ok(Ok(counted)) = counted.await {
+        for (former, count) in balancer.former.iter_mut().zip(counted) {
+            former.connections = Some(count);
+        }
     }
 }
 
 /// Each node's established connections now, without our own probes; zeros when the kernel does not
 /// report them. `drains` means that a drain waits for connections to end: connections that the
 /// balancer keeps idle for later requests may outlive every client, and are left out then.
-pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Vec<ConnectionsBy> {
+pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Connections {
     let nodes = &spec.cluster.nodes;
     let tcp = nodes.iter().filter_map(|node| node.tcp);
     let all: Vec<SocketAddr> = tcp.chain(nodes.iter().filter_map(|node| node.http)).collect();
@@ -46,13 +78,19 @@ pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Vec<Connecti
         }
     });
     let counted = counted.await;
+    let zeros = || {
+        spec.cluster
+            .ids()
+            .map(|id| (id, ConnectionsBy::default()))
+            .collect()
+    };
     let counts = match counted {
         Ok(Ok(counts)) => counts,
         Ok(Err(error)) => {
             tracing::warn!("connections not counted: {error}");
-            return vec![ConnectionsBy::default(); nodes.len()];
+            return zeros();
         }
-        Err(_) => return vec![ConnectionsBy::default(); nodes.len()],
+        Err(_) => return zeros(),
     };
     // Read after the kernel's count: a request that ends in between has become idle, and none
     // begins on a drained node.
@@ -62,15 +100,13 @@ pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Vec<Connecti
         .iter()
         .map(|node| node.tcp.and_then(|_| counts.next()).unwrap_or(0))
         .collect();
-    let mut count_connections: Vec<ConnectionsBy> = nodes
+    let mut connections: Connections = nodes
         .iter()
         .zip(tcp)
         .map(|(node, tcp)| {
             let http = node.http.and_then(|_| counts.next()).unwrap_or(0);
-            ConnectionsBy {
-                tcp,
-                http: http.saturating_sub(idle.get(&node.name).copied().unwrap_or(0)),
-            }
+            let http = http.saturating_sub(idle.get(&node.name).copied().unwrap_or(0));
+            (node.id, ConnectionsBy { tcp, http })
         })
         .collect();
     // The balancer's own checks come from the same address as clients' connections; a node that
@@ -79,11 +115,12 @@ pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Vec<Connecti
         && elsewhere
         && let Some(sessions) = sessions(spec).await
     {
-        for (node, counted) in nodes.iter().zip(&mut count_connections) {
+        for node in nodes {
+            let counted = connections.entry(node.id).or_default();
             *counted = at_most(*counted, sessions.get(&node.name).copied().unwrap_or(0));
         }
     }
-    count_connections
+    connections
 }
 
 // Private

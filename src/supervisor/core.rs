@@ -6,9 +6,10 @@
 //!  handle: one owner takes it in                                         │
 //!            │                                                           │
 //!            ▼                                                           │
-//!  take_turn: children ─▶ probes ─▶ rollout ─▶ reload ─▶ shutdown        │
-//!             ─▶ shards ─▶ desired states ─▶ failovers ─▶ replies        │
-//!             ─▶ inspections ─▶ state file ──────────────────────────────┘
+//!  take_turn: children ─▶ probes ─▶ waves ─▶ reload ─▶ switch ─▶ rollout │
+//!             ─▶ shutdown ─▶ rebalance ─▶ listeners ─▶ desired states    │
+//!             ─▶ failovers ─▶ replies ─▶ inspections ─▶ state file       │
+//!             ─▶ service manager ────────────────────────────────────────┘
 //! ```
 //!
 //! Each part of the state has an owner with private fields, in a folder of its own. An owner is a
@@ -16,6 +17,11 @@
 //! The order of a turn matters: a node's state is known before the balancer's desired states are
 //! derived from it, and these before an order is answered.
 
+#[cfg(test)]
+pub(super) mod model;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,24 +34,35 @@ use super::eras::Eras;
 use super::event::{CoreEvent, EventSender};
 use super::failover::history::Failovers;
 use super::health::liveness::INTERVAL;
+use super::health::node_probes::NodeProbes;
 use super::health::table::HealthTable;
+use super::listeners::Listeners;
 use super::logs::rotate;
+use super::nginx::access_log::AccessLog;
+use super::notifier::Notifier;
 use super::overrides::Overrides;
 use super::process::child::Event;
 use super::process::children::Children;
 use super::process::groups::Groups;
 use super::process::left_behind::LeftBehind;
+use super::process::processes::Processes;
+use super::rebalance::state::RebalanceState;
 use super::recorder::Recorder;
 use super::reload::reloads::Reloads;
-use super::rollout::{ChildId, Rollout, Verb};
+use super::resolver::Resolver;
+use super::rollout::rollouts::Rollouts;
 use super::shards::Shards;
-use super::shards::listeners::Listeners;
 use super::shutdown::ClusterShutdown;
 use super::snapshot::{NodeSnapshot, Snapshot};
 use super::spec::Spec;
-use super::state_file::Record;
+use super::state_file::{Launch, Record};
+use super::switch::state::{Switch, Switches};
+use super::waves::{ChildId, Verb, Waves};
 use crate::api::Refusal;
 use crate::balancer::ConfigFile;
+use crate::observe::Samples;
+use crate::platform::service_manager::ServiceManager;
+use crate::profile::{Node, NodeId};
 
 /// The supervisor's state. Only events and the passing of time change it.
 pub(super) struct Core {
@@ -56,11 +73,13 @@ pub(super) struct Core {
     /// The files that the balancer reads now.
     pub(super) files: Vec<ConfigFile>,
     pub(super) reloads: Reloads,
+    pub(super) rebalances: RebalanceState,
+    pub(super) processes: Box<dyn Processes>,
     pub(super) children: Children,
     /// Processes that ended children have left running.
     pub(super) left_behind: LeftBehind,
     pub(super) groups: Groups,
-    pub(super) rollout: Rollout,
+    pub(super) waves: Waves,
     pub(super) shutdown: Option<ClusterShutdown>,
     /// Whether a balancer is wanted.
     pub(super) balanced: bool,
@@ -71,11 +90,28 @@ pub(super) struct Core {
     pub(super) failovers: Failovers,
     pub(super) health: HealthTable,
     pub(super) eras: Eras,
+    pub(super) listeners: Listeners,
     pub(super) shards: Shards,
+    pub(super) switches: Switches,
+    pub(super) rollouts: Rollouts,
+    pub(super) resolver: Resolver,
+    /// nginx's access log; `None` where processes exist only in a test.
+    pub(super) access_log: Option<Arc<AccessLog>>,
     pub(super) events: EventSender,
     pub(super) began: Instant,
     next_rotation: Instant,
+    /// The program that this supervisor is to become.
+    pub(super) successor: Option<PathBuf>,
     pub(super) recorder: Recorder,
+    pub(super) notifier: Notifier,
+}
+
+/// How a supervisor has ended.
+pub(super) enum Ending {
+    /// Nothing runs any more.
+    Stopped,
+    /// Everything runs, and another program is to supervise it.
+    Replaced { program: PathBuf, launch: Box<Launch> },
 }
 
 impl Core {
@@ -85,11 +121,15 @@ impl Core {
         published: Arc<ArcSwap<Spec>>,
         files: Vec<ConfigFile>,
         record: Option<&Record>,
-        shared_listeners: Option<Listeners>,
+        listeners: Listeners,
+        processes: Box<dyn Processes>,
         events: EventSender,
+        now: Instant,
     ) -> Core {
-        let now = Instant::now();
-        let spec = published.load_full();
+        let mut spec = published.load_full();
+        if let Some(record) = record {
+            Arc::make_mut(&mut spec).former.clone_from(&record.former);
+        }
         let former_groups = record.map(|record| record.control_groups.clone());
         let mut core = Core {
             children: Children::new(spec.children()),
@@ -98,29 +138,42 @@ impl Core {
             published,
             files,
             reloads: Reloads::default(),
-            rollout: Rollout::new(Verb::Start, Vec::new(), now),
+            rebalances: RebalanceState::default(),
+            processes,
+            waves: Waves::new(Verb::Start, Vec::new(), now),
             shutdown: None,
             balanced: false,
             overrides: Overrides::new(now),
             link: BalancerLink::new(),
             drains: Drains::default(),
             failovers: Failovers::default(),
-            health: HealthTable::new(spec.cluster.nodes.iter().map(|node| spec.probes(node)), now),
-            eras: Eras::new(spec.cluster.nodes.len(), now),
-            shards: Shards::new(shared_listeners),
+            health: HealthTable::new(spec.node_probes(), now),
+            eras: Eras::new(spec.cluster.ids(), now),
+            listeners,
+            shards: Shards::default(),
+            switches: Switches::default(),
+            rollouts: Rollouts::default(),
+            resolver: Resolver::new(spec.launch.resolved.clone(), now),
+            access_log: None,
             began: now,
             next_rotation: now,
+            successor: None,
             recorder: Recorder::default(),
+            notifier: Notifier::new(None, now),
             events,
             spec,
         };
         if let Some(record) = record {
             core.drains = Drains::saved(record.drains.clone());
             core.overrides.restore(record.overrides());
-            let nodes = core.spec.cluster.nodes.iter().enumerate();
-            let filling = nodes.filter(|(_, node)| record.filling.contains(&node.name));
-            let filling = filling.map(|(index, _)| index).collect();
-            core.health.restore(record.down.clone(), &filling, now);
+            let ids = |names: &BTreeSet<String>| {
+                let nodes = core.spec.cluster.nodes.iter();
+                let named = nodes.filter(|node| names.contains(&node.name));
+                named.map(|node| node.id).collect()
+            };
+            let (were_down, filling) = (ids(&record.down), ids(&record.filling));
+            core.health.restore(were_down, &filling, now);
+            core.rollouts.unfinished.clone_from(&record.rollout);
             core.adopt(record, now);
             core.resume_stopping(now);
         } else {
@@ -137,14 +190,32 @@ impl Core {
         core
     }
 
-    /// Runs until everything was stopped by an order, or could not be started.
-    pub(super) async fn run(mut self, mut events: mpsc::Receiver<CoreEvent>) -> ClusterShutdown {
+    /// Reads nginx's access log where it needs what the balancer has counted.
+    pub(super) fn reading(mut self, access_log: Arc<AccessLog>) -> Core {
+        self.access_log = Some(access_log);
+        self
+    }
+
+    /// Keeps `manager` informed, if there is one.
+    pub(super) fn notifying(mut self, manager: Option<ServiceManager>) -> Core {
+        self.notifier = Notifier::new(manager, Instant::now());
+        self
+    }
+
+    /// Runs until everything was stopped by an order, could not be started, or is another program's.
+    pub(super) async fn run(mut self, mut events: mpsc::Receiver<CoreEvent>) -> Ending {
         loop {
             let now = Instant::now();
             self.take_turn(now);
-            if let Some(ending) = self.shutdown.take_if(|ending| ending.is_over(now)) {
+            if self.shutdown.as_ref().is_some_and(|ending| ending.is_over(now)) {
                 self.groups.remove();
-                return ending;
+                return Ending::Stopped;
+            }
+            if let Some(program) = self.successor.take() {
+                return Ending::Replaced {
+                    program,
+                    launch: Box::new(self.spec.launch.clone()),
+                };
             }
             let wakes_at = self.wakes_at(now);
             tokio::select! {
@@ -157,61 +228,80 @@ impl Core {
     /// The state of everything now.
     pub(super) fn snapshot(&self) -> Snapshot {
         let now = Instant::now();
-        let nodes = self.health.indices().map(|index| NodeSnapshot {
-            state: self.node_state(index),
-            drained: self.drains.has(&self.spec.cluster.nodes[index].name),
-            child: self.child_snapshot(ChildId::Node(index)),
-            external: self.own_child(index).is_none(),
-            eras: self.eras.of(index),
-            mcp_problem: self.eras.problem(index),
-            probe_failure: self.health.probes(index).probe_failure().map(ToString::to_string),
-            held_for: self.held_for(index, now),
-            overridden: self.overridden(index),
-            out_of: self.taken_out_of(index),
-            samples: self.health.probes(index).samples(now),
-            failure: self.failure(index, now),
-            filling_for: self.health.settlings().filling_for(index, now),
-        });
+        let nodes = self.spec.cluster.nodes.iter();
+        let nodes = nodes.map(|node| self.node_snapshot(node, now));
         let balancers = self
             .children
             .ids()
             .filter(|id| matches!(id, ChildId::Balancer(_)));
         Snapshot {
+            spec: self.spec.clone(),
             nodes: nodes.collect(),
             balancers: balancers.map(|id| self.child_snapshot(id)).collect(),
             retired: self
                 .children
                 .ids()
-                .filter(|id| matches!(id, ChildId::Retired(_)))
-                .map(|id| self.child_snapshot(id))
+                .filter_map(|id| match id {
+                    ChildId::Retired(kind, _) => Some((kind, self.child_snapshot(id))),
+                    ChildId::Node(_) | ChildId::Balancer(_) => None,
+                })
                 .collect(),
-            reloading: self.reloads.is_active(),
+            reloading: self.reloads.is_active() || self.switches.current().is_some(),
+            switching_to: self.switches.current().map(Switch::to),
+            busy: self.refuse_while_busy().err(),
             balancer_overrides: self.balancer_overrides(),
+            unsaved: self.unsaved(),
             closed: self.closed_listeners(),
+            rollout: self
+                .rollouts
+                .to_api()
+                .current
+                .or_else(|| self.rebalances.as_rollout()),
+            remains: self.rollouts.remains(),
             balanced: self.balanced,
         }
     }
 
-    /// The index of the node with this name.
-    pub(super) fn index(&self, node: &str) -> Result<usize, Refusal> {
-        let index = self
-            .spec
-            .cluster
-            .nodes
-            .iter()
-            .position(|known| known.name == node);
-        index.ok_or_else(|| Refusal {
-            error: format!("no node `{node}` in this cluster"),
+    /// The id of the node with this name.
+    pub(super) fn node_id(&self, name: &str) -> Result<NodeId, Refusal> {
+        let node = self.spec.cluster.node(name);
+        node.map(|node| node.id).ok_or_else(|| Refusal {
+            error: format!("no node `{name}` in this cluster"),
             hint: None,
         })
     }
 
     // Private
 
+    fn node_snapshot(&self, node: &Node, now: Instant) -> NodeSnapshot {
+        let id = node.id;
+        let probes = self.health.probes(id);
+        NodeSnapshot {
+            id,
+            state: self.node_state(id),
+            drained: self.drains.has(&node.name),
+            stopped_by_drain: self.drains.has_stopped(&node.name),
+            child: self.child_snapshot(ChildId::Node(id)),
+            external: self.own_child(id).is_none(),
+            eras: self.eras.of(id),
+            mcp_problem: self.eras.problem(id),
+            probe_failure: probes
+                .and_then(NodeProbes::probe_failure)
+                .map(ToString::to_string),
+            held_for: self.held_for(id, now),
+            overridden: self.overridden(id),
+            out_of: self.taken_out_of(id),
+            samples: probes.map_or_else(Samples::default, |probes| probes.samples(now)),
+            failure: self.failure(id, now),
+            filling_for: self.health.settlings().filling_for(id, now),
+        }
+    }
+
     fn handle(&mut self, event: CoreEvent, now: Instant) {
         match event {
             CoreEvent::Ended { process, how } => match self.children.child_of(process) {
                 Some(id) => self.ended(id, process, how, now),
+                None if self.switches.has(process) => self.fail_switch(&how, now),
                 None => self.successor_ended(process, &how, now),
             },
             CoreEvent::NotReady { process, why } => {
@@ -225,6 +315,7 @@ impl Core {
                 note,
             } => match self.children.child_of(process) {
                 Some(id) => self.answered(id, http_check, note, now),
+                None if self.switches.has(process) => self.switches.answered(process),
                 None => self.succeeded(process, now),
             },
             CoreEvent::AnsweredByAnother { process, why } => {
@@ -253,7 +344,9 @@ impl Core {
             CoreEvent::Balancer { id, answered } => self.link.probed(id, answered, now),
             CoreEvent::ServerStates { instance, states } => self.server_states(instance, states, now),
             CoreEvent::Reread(outcome) => self.reread(outcome, now),
-            CoreEvent::Counted(connections) => {
+            CoreEvent::Counted { asked, connections } => {
+                self.count_left(&connections, asked);
+                self.notifier.counted(&connections);
                 self.settle(&connections);
                 self.counted(&connections, now);
             }
@@ -263,6 +356,7 @@ impl Core {
                 state,
                 undone,
             } => self.state_accepted(id, &node, state, undone, now),
+            CoreEvent::Announced { id, announced } => self.link.accept_announcement(id, announced),
             CoreEvent::Inspected {
                 id,
                 asked,
@@ -270,13 +364,20 @@ impl Core {
             } => self.inspected(id, asked, observation, now),
             CoreEvent::ConnectionsNotClosed { node } => self.connections_not_closed(&node, now),
             CoreEvent::ServedElsewhere { node } => self.served_elsewhere(&node, now),
+            CoreEvent::StagePrepared(prepared) => self.stage_prepared(prepared, now),
+            CoreEvent::Applied(ended) => self.applied(ended),
+            CoreEvent::Resolved(answers) => self.resolved(answers, now),
+            CoreEvent::Figures(figures) => self.figures(figures),
+            CoreEvent::ChangePrepared(prepared) => self.change_prepared(prepared, now),
+            CoreEvent::RebalanceRound { number, result } => self.rebalance_round(number, result, now),
             CoreEvent::Request(request) => self.carry_out(request, now),
         }
     }
 
-    /// Does everything that is due: children's deadlines, probes, the rollout, the shutdown,
+    /// Does everything that is due: children's deadlines, probes, the waves, the shutdown,
     /// updates to the balancer and the state file.
     fn take_turn(&mut self, now: Instant) {
+        self.drop_former_nodes();
         let due: Vec<ChildId> = self
             .children
             .iter()
@@ -288,10 +389,11 @@ impl Core {
         }
         if now >= self.health.next_probe() {
             self.probe(now);
-            if self.is_count_due(now) || self.drains.any_counts() {
+            if self.is_count_due(now) || self.drains.any_counts() || self.rollouts.counts() {
                 self.count();
             }
-            self.shards.turn_away();
+            self.read_figures();
+            self.listeners.turn_away();
         }
         if now >= self.next_rotation {
             let run_dir = self.spec.run_dir.clone();
@@ -299,9 +401,13 @@ impl Core {
             tokio::task::spawn_blocking(move || rotate::rotate(&run_dir));
             self.next_rotation = now + rotate::INTERVAL;
         }
-        self.advance_rollout(now);
+        self.advance_waves(now);
         self.advance_reload(now);
+        self.advance_switch(now);
+        self.advance_rollout(now);
+        self.resolve(now);
         self.advance_shutdown(now);
+        self.advance_rebalance(now);
         self.steer();
         self.update_desired_states(now);
         self.note_closed_sessions(now);
@@ -309,6 +415,8 @@ impl Core {
         self.answer_reloads(now);
         self.inspect(now);
         self.record();
+        self.check_record(now);
+        self.notify(now);
     }
 
     fn wakes_at(&self, now: Instant) -> Instant {
@@ -317,12 +425,18 @@ impl Core {
         let children = self.children.iter().filter(|(id, _)| !self.must_wait(*id, now));
         let children = children.filter_map(|(_, child)| child.wakes_at());
         let ending = self.shutdown.as_ref().and_then(ClusterShutdown::wakes_at);
+        // Waves make no progress any more while the cluster is being stopped.
+        let waves = self.waves.wakes_at().filter(|_| self.shutdown.is_none());
         children
-            .chain(self.rollout.wakes_at())
+            .chain(waves)
             .chain(self.health.wakes_at())
             .chain(ending)
             .chain(self.link.wakes_at())
+            .chain(self.notifier.wakes_at())
             .chain(self.reloads.wakes_at())
+            .chain(self.switches.wakes_at())
+            .chain(self.rollouts.wakes_at())
+            .chain(self.resolver.next())
             .chain([
                 self.health.next_probe(),
                 self.next_rotation,

@@ -15,15 +15,16 @@ use super::core::Core;
 use super::event::CoreEvent;
 use crate::mcp::Revision;
 use crate::probe::Revisions;
+use crate::profile::NodeId;
 
 /// The time until a node that has not shown its revisions is asked again; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 /// The longest time until then.
 const MAX_RETRY: Duration = Duration::from_mins(1);
 
-/// The revisions of all nodes, by their index in the profile.
+/// The revisions of all nodes, by node.
 pub(super) struct Eras {
-    nodes: Vec<Entry>,
+    nodes: BTreeMap<NodeId, Entry>,
 }
 
 struct Entry {
@@ -36,33 +37,52 @@ struct Entry {
     process: u32,
 }
 
-impl Eras {
-    /// Nothing is known of any of the `count` nodes.
-    pub(super) fn new(count: usize, now: Instant) -> Eras {
-        let entry = || Entry {
+impl Entry {
+    fn new(now: Instant) -> Entry {
+        Entry {
             revisions: Revisions::Unknown,
             due: Some(now),
             retry: FIRST_RETRY,
             was_answering: false,
             process: 0,
-        };
-        Eras {
-            nodes: std::iter::repeat_with(entry).take(count).collect(),
         }
     }
 
+    /// Another process answers for the node.
+    fn restart(&mut self, now: Instant) {
+        self.due = Some(now);
+        self.retry = FIRST_RETRY;
+        self.process += 1;
+        self.was_answering = true;
+    }
+}
+
+impl Eras {
+    /// Nothing is known of any of the nodes.
+    pub(super) fn new(nodes: impl Iterator<Item = NodeId>, now: Instant) -> Eras {
+        Eras {
+            nodes: nodes.map(|node| (node, Entry::new(now))).collect(),
+        }
+    }
+
+    /// These are the nodes from now on. Nothing is known of new ones.
+    pub(super) fn set_nodes(&mut self, nodes: impl Iterator<Item = NodeId>, now: Instant) {
+        let mut known = std::mem::take(&mut self.nodes);
+        let entry = |node| (node, known.remove(&node).unwrap_or_else(|| Entry::new(now)));
+        self.nodes = nodes.map(entry).collect();
+    }
+
     /// Another process answers for the node: its revisions are asked for.
-    pub(super) fn forget(&mut self, index: usize, now: Instant) {
-        let entry = &mut self.nodes[index];
-        entry.due = Some(now);
-        entry.retry = FIRST_RETRY;
-        entry.process += 1;
-        entry.was_answering = true;
+    pub(super) fn forget(&mut self, node: NodeId, now: Instant) {
+        let Some(entry) = self.nodes.get_mut(&node) else {
+            return;
+        };
+        entry.restart(now);
     }
 
     /// Nodes whose revisions are not known are asked again: other paths may be in force.
     pub(super) fn ask_again(&mut self, now: Instant) {
-        for entry in &mut self.nodes {
+        for entry in self.nodes.values_mut() {
             if !matches!(entry.revisions, Revisions::Served(_)) {
                 entry.process += 1;
                 entry.due = Some(now);
@@ -71,22 +91,22 @@ impl Eras {
     }
 
     /// Whether the node is to be asked now, and for which of its processes.
-    pub(super) fn take_due(&mut self, index: usize, is_answering: bool, now: Instant) -> Option<u32> {
-        let was_answering = std::mem::replace(&mut self.nodes[index].was_answering, is_answering);
+    pub(super) fn take_due(&mut self, node: NodeId, is_answering: bool, now: Instant) -> Option<u32> {
+        let entry = self.nodes.get_mut(&node)?;
+        let was_answering = std::mem::replace(&mut entry.was_answering, is_answering);
         if is_answering && !was_answering {
-            self.forget(index, now);
+            entry.restart(now);
         }
-        let entry = &mut self.nodes[index];
         entry.due.take_if(|due| is_answering && *due <= now)?;
         Some(entry.process)
     }
 
     /// The node's answer.
-    pub(super) fn answered(&mut self, index: usize, process: u32, revisions: Revisions, now: Instant) {
-        let entry = &mut self.nodes[index];
-        if entry.process != process {
+    pub(super) fn answered(&mut self, node: NodeId, process: u32, revisions: Revisions, now: Instant) {
+        let entry = self.nodes.get_mut(&node);
+        let Some(entry) = entry.filter(|entry| entry.process == process) else {
             return;
-        }
+        };
         if !matches!(revisions, Revisions::Served(_)) {
             entry.due = Some(now + entry.retry);
             entry.retry = (entry.retry * 2).min(MAX_RETRY);
@@ -95,34 +115,41 @@ impl Eras {
     }
 
     /// The revisions of the node, oldest first; empty while they are not known.
-    pub(super) fn of(&self, index: usize) -> Vec<String> {
-        match &self.nodes[index].revisions {
-            Revisions::Served(revisions) => revisions.clone(),
-            Revisions::Protected | Revisions::NotServed(_) | Revisions::Unknown => Vec::new(),
+    pub(super) fn of(&self, node: NodeId) -> Vec<String> {
+        match self.revisions(node) {
+            Some(Revisions::Served(revisions)) => revisions.clone(),
+            _ => Vec::new(),
         }
     }
 
     /// What the node answers instead of MCP, if it does so.
-    pub(super) fn problem(&self, index: usize) -> Option<String> {
-        match &self.nodes[index].revisions {
-            Revisions::NotServed(answer) => Some(answer.clone()),
-            Revisions::Served(_) | Revisions::Protected | Revisions::Unknown => None,
+    pub(super) fn problem(&self, node: NodeId) -> Option<String> {
+        match self.revisions(node) {
+            Some(Revisions::NotServed(answer)) => Some(answer.clone()),
+            _ => None,
         }
+    }
+
+    // Private
+
+    fn revisions(&self, node: NodeId) -> Option<&Revisions> {
+        self.nodes.get(&node).map(|entry| &entry.revisions)
     }
 }
 
 impl Core {
     /// Asks nodes whose revisions are not known.
     pub(super) fn ask_revisions(&mut self, now: Instant) {
-        for index in self.health.indices() {
-            let is_answering = self.node_state(index).answers();
-            let Some(process) = self.eras.take_due(index, is_answering, now) else {
+        for node in &self.spec.cluster.nodes {
+            let id = node.id;
+            let is_answering = self.node_state(id).answers();
+            let Some(process) = self.eras.take_due(id, is_answering, now) else {
                 continue;
             };
-            let query = self.spec.revision_query(&self.spec.cluster.nodes[index]);
+            let query = self.spec.revision_query(node);
             self.events.spawn(async move {
                 CoreEvent::RevisionsAsked {
-                    node: index,
+                    node: id,
                     process,
                     revisions: query.ask().await,
                 }
@@ -191,6 +218,8 @@ fn list(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
+    const NODE: NodeId = NodeId(1);
+
     fn served(revisions: &[&str]) -> Revisions {
         Revisions::Served(revisions.iter().map(|revision| (*revision).to_owned()).collect())
     }
@@ -198,36 +227,50 @@ mod tests {
     #[test]
     fn a_node_is_asked_until_it_shows_its_revisions_and_again_after_a_restart() {
         let now = Instant::now();
-        let mut eras = Eras::new(1, now);
-        assert_eq!(eras.take_due(0, false, now), None, "it does not answer");
-        let process = eras.take_due(0, true, now).unwrap();
-        assert_eq!(eras.take_due(0, true, now), None, "it is being asked");
+        let mut eras = Eras::new([NODE].into_iter(), now);
+        assert_eq!(eras.take_due(NODE, false, now), None, "it does not answer");
+        let process = eras.take_due(NODE, true, now).unwrap();
+        assert_eq!(eras.take_due(NODE, true, now), None, "it is being asked");
         eras.answered(
-            0,
+            NODE,
             process,
             Revisions::NotServed("`POST /mcp` is answered with 404".into()),
             now,
         );
-        assert!(eras.problem(0).is_some() && eras.of(0).is_empty());
-        assert_eq!(eras.take_due(0, true, now), None);
+        assert!(eras.problem(NODE).is_some() && eras.of(NODE).is_empty());
+        assert_eq!(eras.take_due(NODE, true, now), None);
         let later = now + FIRST_RETRY;
-        assert_eq!(eras.take_due(0, true, later), Some(process));
-        eras.answered(0, process, served(&["2025-11-25"]), later);
+        assert_eq!(eras.take_due(NODE, true, later), Some(process));
+        eras.answered(NODE, process, served(&["2025-11-25"]), later);
         assert_eq!(
-            (eras.of(0), eras.problem(0)),
+            (eras.of(NODE), eras.problem(NODE)),
             (vec!["2025-11-25".to_owned()], None)
         );
-        assert_eq!(eras.take_due(0, true, later + MAX_RETRY), None);
-        eras.forget(0, later);
-        let next = eras.take_due(0, true, later).unwrap();
-        eras.answered(0, process, Revisions::Unknown, later);
+        assert_eq!(eras.take_due(NODE, true, later + MAX_RETRY), None);
+        eras.forget(NODE, later);
+        let next = eras.take_due(NODE, true, later).unwrap();
+        eras.answered(NODE, process, Revisions::Unknown, later);
         assert_eq!(
-            eras.of(0).len(),
+            eras.of(NODE).len(),
             1,
             "the answer of the former process does not count"
         );
-        eras.answered(0, next, served(&["2026-07-28"]), later);
-        assert_eq!(eras.of(0), ["2026-07-28"]);
+        eras.answered(NODE, next, served(&["2026-07-28"]), later);
+        assert_eq!(eras.of(NODE), ["2026-07-28"]);
+    }
+
+    #[test]
+    fn a_node_that_is_gone_is_forgotten_and_a_new_one_is_asked() {
+        let (now, new) = (Instant::now(), NodeId(2));
+        let mut eras = Eras::new([NODE].into_iter(), now);
+        let process = eras.take_due(NODE, true, now).unwrap();
+        eras.answered(NODE, process, served(&["2025-11-25"]), now);
+        eras.set_nodes([NODE, new].into_iter(), now);
+        assert_eq!(eras.of(NODE).len(), 1);
+        assert!(eras.take_due(new, true, now).is_some());
+        eras.set_nodes([new].into_iter(), now);
+        eras.answered(NODE, process, served(&["2025-11-25"]), now);
+        assert!(eras.of(NODE).is_empty() && eras.take_due(NODE, true, now).is_none());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Events that the supervisor's core receives, and the channel that carries them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -7,17 +8,26 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::balancer_link::pending_reply;
 use super::balancer_link::runtime_sync::DesiredState;
+use super::change::Change;
+use super::connection_count::Connections;
 use super::overrides::Observation;
-use super::prepare::Prepared;
+use super::prepare::{PrepareError, Prepared};
+use super::rebalance::plan::Pace;
+use super::rebalance::round::Done;
+use super::rebalance::survey::Scope;
 use super::reload::state;
-use super::rollout::ChildId;
+use super::resolver::Answers;
+use super::rollout::figures::Figures;
 use super::snapshot::Snapshot;
+use super::switch::state::Purpose;
+use super::waves::ChildId;
 use crate::api::{
-    ConnectionsBy, DrainOrder, Failovers, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
+    DrainOrder, Failovers, Progress, ReadyOrder, RebalanceOrder, Rebalances, Refusal, RestartOrder, Rollouts,
+    StartOrder, StopOrder, UpgradeOrder,
 };
 use crate::platform::Identity;
 use crate::probe::{Answer, Failure, Revisions};
-use crate::profile::HttpCheck;
+use crate::profile::{HttpCheck, NodeId};
 
 /// The most events that wait for the core; a sender of more is made to wait.
 const MAX_EVENTS: usize = 1_024;
@@ -80,16 +90,16 @@ pub(super) enum CoreEvent {
     AllDescendantsEnded,
     /// The ports of a child that is to be started were checked; `taken` describes what holds them.
     PortsChecked { id: ChildId, taken: Option<String> },
-    /// A probe of the node with this index, sent at `asked`, returned from one of its addresses.
+    /// A probe of the node, sent at `asked`, returned from one of its addresses.
     Probed {
-        node: usize,
+        node: NodeId,
         target: SocketAddr,
         asked: Instant,
         result: Result<Answer, Failure>,
     },
-    /// The node with this index was asked for the revisions of MCP that it serves.
+    /// The node was asked for the revisions of MCP that it serves.
     RevisionsAsked {
-        node: usize,
+        node: NodeId,
         /// Counts the node's processes.
         process: u32,
         revisions: Revisions,
@@ -103,8 +113,11 @@ pub(super) enum CoreEvent {
     },
     /// The running balancer has read its files again, or reports why not.
     Reread(Result<(), String>),
-    /// Connections per node were counted.
-    Counted(Vec<ConnectionsBy>),
+    /// Connections per node were counted; the count began at `asked`.
+    Counted {
+        asked: Instant,
+        connections: Connections,
+    },
     /// A balancer instance has accepted a node's desired state. If that is not up, the node's
     /// sessions there have been closed by now, provided that the balancer closes them itself.
     StateAccepted {
@@ -114,6 +127,8 @@ pub(super) enum CoreEvent {
         /// Settings by others at the instance that an order has undone.
         undone: Vec<String>,
     },
+    /// A balancer instance answers `/ready` as ordered: whether a stop is announced.
+    Announced { id: ChildId, announced: bool },
     /// A balancer instance was inspected, over its runtime API or by its files; the inspection
     /// began at `asked`.
     Inspected {
@@ -125,6 +140,21 @@ pub(super) enum CoreEvent {
     ConnectionsNotClosed { node: String },
     /// After a node had lost its sessions, a request through the balancer was answered.
     ServedElsewhere { node: String },
+    /// The configuration of a step of the rollout is prepared.
+    StagePrepared(Result<Box<Prepared>, PrepareError>),
+    /// The balancer has taken the nodes of a step of the rollout, or has not.
+    Applied(Result<(), String>),
+    /// Host names of nodes were looked up.
+    Resolved(Answers),
+    /// The balancer was asked for what it counts at each node.
+    Figures(Result<BTreeMap<String, Figures>, String>),
+    /// A change that no operator has ordered is prepared.
+    ChangePrepared(Result<Box<Change>, Refusal>),
+    /// A round of the rebalance is over.
+    RebalanceRound {
+        number: u64,
+        result: Result<Done, Refusal>,
+    },
     /// A query or an order from a client.
     Request(Request),
 }
@@ -133,7 +163,7 @@ pub(super) enum CoreEvent {
 pub(super) enum Request {
     /// The state of everything.
     Snapshot(oneshot::Sender<Snapshot>),
-    /// The progress of the rollout.
+    /// The progress of the latest start or restart.
     Progress(oneshot::Sender<Progress>),
     /// The latest failovers.
     Failovers(oneshot::Sender<Failovers>),
@@ -143,12 +173,24 @@ pub(super) enum Request {
     Stop(StopOrder, Reply),
     /// Restart a node, or everything.
     Restart(RestartOrder, Reply),
-    /// Put another configuration in force.
-    Reload(Box<Prepared>, state::Reply),
+    /// The rollout in progress, and the last one.
+    Rollouts(oneshot::Sender<Rollouts>),
+    /// Change what runs.
+    Change(Box<Change>, state::Reply),
+    /// Let another balancer take over.
+    Switch(Box<Prepared>, Purpose),
+    /// Become another program.
+    Upgrade(UpgradeOrder, Reply),
     /// Drain a node.
     Drain(DrainOrder, pending_reply::Reply),
     /// Undo a drain.
     Ready(ReadyOrder, pending_reply::Reply),
+    /// What a rebalance would work on; with `true` it may close streams.
+    RebalanceScope(bool, oneshot::Sender<Result<Scope, Refusal>>),
+    /// Close connections evenly, so that the nodes become even.
+    Rebalance(RebalanceOrder, Pace, Reply),
+    /// The rebalance in progress, and the latest one.
+    Rebalances(oneshot::Sender<Rebalances>),
 }
 
 /// Whether an order is accepted.

@@ -4,7 +4,7 @@
 //! ```text
 //!   CLI ──▶ control socket ──▶ control API ─┐ requests
 //!   signals ────────────────────────────────┤
-//!   watcher: first answers,                 ├──▶ core ──▶ child, rollout, shutdown: values that events change
+//!   watcher: first answers,                 ├──▶ core ──▶ child, waves, shutdown: values that events change
 //!            ends of processes ─────────────┤      │
 //!   health: probes ─────────────────────────┘      ├──▶ process: spawned, signalled
 //!                                                  ├──▶ balancer_link: the desired state of each node
@@ -16,6 +16,7 @@
 
 mod balancer_link;
 mod beam_stats;
+mod change;
 mod commands;
 mod connection_count;
 mod core;
@@ -25,18 +26,24 @@ mod event;
 mod failover;
 mod health;
 mod http;
+mod listeners;
 mod logs;
+mod membership;
 mod nginx;
 pub mod node_environment;
 pub mod node_program;
 mod node_runtime;
+mod notifier;
 mod orphans;
 mod overrides;
 mod prepare;
 mod presence;
 mod process;
+mod rebalance;
 mod recorder;
+mod recovery;
 mod reload;
+mod resolver;
 mod rollout;
 mod run;
 mod shards;
@@ -45,9 +52,17 @@ mod snapshot;
 mod spec;
 mod state_file;
 mod supervise;
+mod switch;
+mod waves;
 
-pub use orphans::{end_left_by_dead, stop_orphans, sweep};
+pub use change::mixture::SavedOthers;
+pub use orphans::{Orphans, end_left_by_dead, stop_orphans, sweep};
 pub use prepare::{PrepareError, Prepared};
 pub use presence::{Presence, PresenceError};
-pub use state_file::{ChildRecord, Launch, Record, RecordError};
+pub use recovery::{Lost, Marked};
+pub use resolver::{ResolveError, complete as resolve};
+pub use rollout::rollouts::SavedRollout;
+pub use run::SIGNAL_GRACE;
+pub use state_file::{ChildRecord, Launch, Previous, Record, RecordError};
 pub use supervise::{SuperviseError, detach, living_pids, supervise, supervise_detached};
+pub use switch::state::SavedSwitch;

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_mark_of_a_node_cannot_be_set() {
-        for name in [mark::CHILD, mark::RUN] {
+        for name in [mark::CHILD, mark::RUN, mark::RUN_DIR, mark::INSTANCE] {
             let set = format!("nodes.environment.{name}=1");
             let error = load(&source(&[set])).unwrap_err().to_string();
             assert!(error.contains("is set by clusterctl itself"), "{error}");

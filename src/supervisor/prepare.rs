@@ -3,21 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use super::change::mixture::{Others, mix, restored};
 use super::node_environment::{EnvironmentError, NodeEnvironment};
 use super::node_program::CommandError;
 use super::node_runtime::NodeRuntime;
 use super::process::descendants::all_of;
+use super::resolver::{self, ResolveError};
 use super::spec::Spec;
 use super::state_file::Launch;
-use crate::api::{Only, Refusal, ReloadOrder};
+use crate::api::{Only, Refusal, SwitchOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
 use crate::erlang::beam::InstallError;
 use crate::erlang::erlmcp::InstallationError;
 use crate::erlang::otp::OtpError;
-use crate::plan::{Bound, Plan, Warning, plan};
+use crate::plan::{Bound, Plan, Warning, plan_on_sockets};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
-use crate::profile::{Cluster, HttpCheck, Problems, load};
+use crate::profile::{Cluster, HttpCheck, Problems, hosts, load_with};
 use crate::render::Templates;
 
 /// A cluster that is ready to be started.
@@ -33,6 +35,9 @@ pub enum PrepareError {
     /// The profile is wrong.
     #[error(transparent)]
     Profile(#[from] Problems),
+    /// A host name of the profile has no address.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     /// No usable balancer was found.
     #[error(transparent)]
     Find(#[from] FindError),
@@ -69,6 +74,7 @@ impl PrepareError {
         match self {
             // Each problem has its own hint.
             PrepareError::Profile(_) => None,
+            PrepareError::Resolve(error) => Some(error.hint()),
             PrepareError::Find(error) => error.hint(),
             PrepareError::Command(error) => Some(error.hint()),
             PrepareError::Environment(error) => Some(error.hint()),
@@ -85,7 +91,7 @@ impl PrepareError {
 }
 
 impl Prepared {
-    /// Reads the profile, plans for this host, finds the balancer and lets it check its
+    /// Reads the profile, looks up its host names that `launch` has no addresses of, plans for this host, finds the balancer and lets it check its
     /// configuration. Ports held by the processes in `ours` count as free.
     ///
     /// # Errors
@@ -95,28 +101,11 @@ impl Prepared {
         run_dir: RunDir,
         ours: &BTreeSet<u32>,
     ) -> Result<Prepared, PrepareError> {
-        let mut cluster = load(&launch.source)?.behind(launch.balancer);
-        if let (HttpCheck::Either, Some(found)) = (cluster.http_check, launch.http_check) {
-            cluster.http_check = found;
+        let others = restored(&launch, &run_dir).await?;
+        let mut spec = Spec::describe(launch, run_dir).await?;
+        if !others.is_empty() {
+            spec = mix(&spec, others);
         }
-        let plan = plan(&cluster, launch.balancer, &Host::read());
-        let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
-        let templates = launch
-            .templates
-            .as_ref()
-            .map_or_else(Templates::embedded, Templates::overridden_by);
-        let node_environment = NodeEnvironment::read(&cluster)?;
-        let node_runtime = NodeRuntime::find(&cluster, &node_environment, &run_dir).await?;
-        let spec = Spec {
-            launch,
-            cluster,
-            plan,
-            balancer: balancer.into(),
-            run_dir,
-            templates,
-            node_runtime,
-            node_environment,
-        };
         let files = spec.files()?;
         let mut warned = spec.balancer.check(spec.deployment()).await?;
         warned.extend(spec.node_runtime.warning());
@@ -128,26 +117,54 @@ impl Prepared {
         Ok(Prepared { spec, files, warned })
     }
 
+    /// A cluster whose configuration the balancer has accepted.
+    pub(super) const fn checked(spec: Spec, files: Vec<ConfigFile>, warned: Vec<String>) -> Prepared {
+        Prepared { spec, files, warned }
+    }
+
+    /// A cluster of a test, whose configuration no balancer has checked.
+    #[cfg(test)]
+    pub(super) const fn of(spec: Spec, files: Vec<ConfigFile>) -> Prepared {
+        Prepared {
+            spec,
+            files,
+            warned: Vec::new(),
+        }
+    }
+
+    /// What a switch from `now` to this changes, as sentences.
+    pub(super) fn differences(&self, now: &Spec) -> Vec<String> {
+        balancer::differences(now.deployment(), self.spec.deployment())
+    }
+
+    /// What an earlier version runs, with the `files` of this one.
+    pub(super) fn renewed(spec: &Spec, files: Vec<ConfigFile>) -> Prepared {
+        Prepared {
+            spec: spec.clone(),
+            files,
+            warned: Vec::new(),
+        }
+    }
+
+    /// The same for new processes beside the running ones, whose files have other names.
+    ///
+    /// # Errors
+    /// When the files cannot be made.
+    fn beside(mut self) -> Result<Prepared, PrepareError> {
+        self.spec.launch.generation = self.spec.launch.generation.wrapping_add(1);
+        self.files = self.spec.files()?;
+        Ok(self)
+    }
+
     /// Writes the files into the run directory that nodes need before they can be started.
     pub async fn install(&self) -> Result<(), PrepareError> {
         self.spec.node_runtime.install(&self.spec.run_dir).await
     }
 
-    /// The names of the nodes' variables that differ from those in force, `now`.
-    pub(super) fn changed_variables(&self, now: &Spec) -> Vec<String> {
-        let variables = |spec: &Spec, node| spec.node_environment.of(&spec.cluster, node);
-        let nodes = now.cluster.nodes.iter().zip(&self.spec.cluster.nodes);
-        let changed = nodes.flat_map(|(was, is)| {
-            let (was, is) = (variables(now, was), variables(&self.spec, is));
-            let names = was
-                .iter()
-                .filter(|it| !is.contains(it))
-                .chain(is.iter().filter(|it| !was.contains(it)));
-            names
-                .map(|(name, _)| name.to_string_lossy().into_owned())
-                .collect::<Vec<_>>()
-        });
-        changed.collect::<BTreeSet<_>>().into_iter().collect()
+    /// What is to be run, with the addresses of the profile's host names.
+    #[must_use]
+    pub fn launch(&self) -> &Launch {
+        &self.spec.launch
     }
 
     /// The cluster, as the profile describes it.
@@ -169,82 +186,133 @@ impl Prepared {
     }
 }
 
-/// The cluster after the reload `order`, where `now` describes the running one.
-///
-/// # Errors
-/// When the order cannot be carried out, or only by a stop and a start.
-pub(super) async fn reloaded(
-    now: &Spec,
-    order: ReloadOrder,
-    ours: &BTreeSet<u32>,
-) -> Result<Prepared, Refusal> {
-    // What was found out holds for the paths that it was found out for.
-    let asked = |cluster: &Cluster| (cluster.health.path.clone(), cluster.mcp_path().to_owned());
-    let same_paths = load(&order.source).is_ok_and(|next| asked(&next) == asked(&now.cluster));
-    let launch = Launch {
-        source: order.source,
-        templates: order.templates,
-        http_check: now.launch.http_check.filter(|_| same_paths),
-        ..now.launch.clone()
-    };
-    let mut ours = all_of(&now.launch.run_id, ours);
-    ours.insert(std::process::id());
-    let prepared = Prepared::new(launch, now.run_dir.clone(), &ours)
-        .await
-        .map_err(|error| refusal(&error))?;
-    if let Some(what) = fixed(now, &prepared.spec) {
-        return Err(Refusal {
-            error: format!("{what} cannot be changed by a reload"),
-            hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
-        });
+impl Spec {
+    /// What `launch` describes on this host.
+    ///
+    /// # Errors
+    /// When the profile is wrong, or something that it needs is not installed.
+    pub(super) async fn describe(mut launch: Launch, run_dir: RunDir) -> Result<Spec, PrepareError> {
+        launch.resolved = resolver::complete(&hosts(&launch.source)?, &launch.resolved).await?;
+        let mut cluster = load_with(&launch.source, &launch.resolved)?.behind(launch.balancer);
+        if let (HttpCheck::Either, Some(found)) = (cluster.http_check, launch.http_check) {
+            cluster.http_check = found;
+        }
+        launch.ids.assign(&mut cluster);
+        let plan = plan_on_sockets(&cluster, launch.balancer, &Host::read(), launch.sockets);
+        let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
+        let templates = launch
+            .templates
+            .as_ref()
+            .map_or_else(Templates::embedded, Templates::overridden_by);
+        let node_environment = NodeEnvironment::read(&cluster)?;
+        let node_runtime = NodeRuntime::find(&cluster, &node_environment, &run_dir).await?;
+        Ok(Spec {
+            launch,
+            cluster,
+            plan,
+            balancer: balancer.into(),
+            run_dir,
+            templates,
+            node_runtime,
+            node_environment,
+            former: Vec::new(),
+            others: Others::new(),
+        })
     }
-    prepared.install().await.map_err(|error| refusal(&error))?;
-    Ok(prepared)
 }
 
 // Private
 
-fn refusal(error: &PrepareError) -> Refusal {
+/// The cluster of `launch`, beside the running one.
+pub(super) async fn prepared_beside(
+    now: &Spec,
+    launch: Launch,
+    ours: &BTreeSet<u32>,
+) -> Result<Prepared, Refusal> {
+    let mut ours = all_of(&now.launch.run_id, ours);
+    ours.insert(std::process::id());
+    let prepared = Prepared::new(launch, now.run_dir.clone(), &ours).await;
+    prepared.map_err(|error| refusal(&error))
+}
+
+pub(super) fn refusal(error: &PrepareError) -> Refusal {
     Refusal {
         hint: error.hint(),
         error: error.to_string(),
     }
 }
 
-/// The first difference that cannot be changed while the cluster runs.
-fn fixed(now: &Spec, next: &Spec) -> Option<&'static str> {
-    let addresses = |cluster: &Cluster| -> Vec<_> {
-        cluster
-            .nodes
-            .iter()
-            .map(|node| (node.name.clone(), node.tcp, node.http, node.distribution))
-            .collect()
-    };
-    let (was, is) = (&now.cluster, &next.cluster);
-    // A process that keeps running keeps its memory pages and its threads.
-    let goes_on = now.balancer.reload() == ReloadBy::Itself;
-    let several = now.plan.balancer.instances > 1;
-    match () {
-        () if was.name != is.name => Some("the cluster's name"),
-        () if (was.runtime, &was.command, &was.erlmcp, &was.directory)
-            != (is.runtime, &is.command, &is.erlmcp, &is.directory) =>
-        {
-            Some("the runtime of nodes")
-        }
-        () if addresses(was) != addresses(is) => Some("the number, names and addresses of nodes"),
-        () if was.listen.observe != is.listen.observe => Some("`listen.observe`"),
-        () if goes_on && !was.listen.pages().eq(is.listen.pages()) => {
-            Some("`listen.stats` and `listen.status`")
-        }
-        () if goes_on && next.plan.balancer.threads > now.plan.balancer.threads => {
-            Some("`limits.maxconn`, beyond what the running threads hold,")
-        }
-        () if now.plan.balancer.instances != next.plan.balancer.instances => {
-            Some("the number of balancer processes, which follows from `limits.maxconn`,")
-        }
-        () if several && was.listen.stats != is.listen.stats => Some("`listen.stats`"),
-        () => None,
+/// The same with files of other names, if no running process can change its settings to `prepared`.
+///
+/// # Errors
+/// When the files cannot be made.
+pub(super) fn beside_if_needed(now: &Spec, prepared: Prepared) -> Result<Prepared, PrepareError> {
+    if needs_new_process(now, &prepared.spec) {
+        prepared.beside()
+    } else {
+        Ok(prepared)
     }
+}
+
+/// Whether no running process can change its settings to `next`, so that new processes have to take
+/// over.
+pub(super) fn needs_new_process(now: &Spec, next: &Spec) -> bool {
+    let (was, is) = (&now.plan.balancer, &next.plan.balancer);
+    match now.balancer.reload() {
+        ReloadBy::Successor { .. } => was.instances != is.instances || was.sockets != is.sockets,
+        // Its memory, its threads and its pages stay as they are.
+        ReloadBy::Itself => {
+            was.threads < is.threads || !now.cluster.listen.pages().eq(next.cluster.listen.pages())
+        }
+        // Its new workers get no sockets that the master has not inherited.
+        ReloadBy::Workers(_) => {
+            let open: BTreeSet<SocketAddr> = now.listeners().map(|at| at.address).collect();
+            was.sockets < is.sockets || next.listeners().any(|at| !open.contains(&at.address))
+        }
+    }
+}
+
+/// The cluster behind the balancer of the switch `order`, where `now` describes the running one.
+///
+/// # Errors
+/// When that balancer runs already, is not installed, or cannot serve the profile.
+pub(super) async fn switched(
+    now: &Spec,
+    order: SwitchOrder,
+    ours: &BTreeSet<u32>,
+) -> Result<Prepared, Refusal> {
+    if order.balancer == now.balancer.kind() {
+        return Err(Refusal {
+            error: format!("{} is the balancer that runs", order.balancer),
+            hint: None,
+        });
+    }
+    let launch = Launch {
+        balancer: order.balancer,
+        sockets: now.plan.balancer.sockets,
+        generation: now.launch.generation.wrapping_add(1),
+        ..now.launch.clone()
+    };
+    let prepared = prepared_beside(now, launch, ours).await?;
+    let never_served = &now.cluster.listen.unserved;
+    let unserved = prepared.spec.cluster.listen.unserved.iter();
+    let lost: Vec<String> = unserved
+        .filter(|port| !never_served.contains(port))
+        .map(ToString::to_string)
+        .collect();
+    if lost.is_empty() {
+        return Ok(prepared);
+    }
+    let (from, to) = (now.balancer.kind(), order.balancer);
+    Err(Refusal {
+        error: format!(
+            "{to} does not serve the HTTPS listener ({}), which {from} serves",
+            lost.join(", ")
+        ),
+        hint: Some(format!(
+            "`clusterctl stop`, then `clusterctl start {to}`, serves without HTTPS"
+        )),
+    })
 }
 
 /// Every address that the cluster, or the started half of it, listens on.

@@ -1,34 +1,53 @@
 //! The state of everything at one moment, and how the API reports it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::change::Remains;
+use super::connection_count::Connections;
 use super::eras;
 use super::health::node_probes::NodeProbes;
 use super::overrides::Overridden;
 use super::process::child::{Child, State, Then};
-use super::rollout::ChildId;
 use super::spec::Spec;
+use super::waves::ChildId;
 use crate::api::{
-    Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
+    self, Balancer, BalancerState, ClusterState, Endpoints, FormerBalancer, Health, Node, NodeState, Refusal,
+    Status,
 };
+use crate::base::version::OWN_VERSION;
 use crate::observe::{Facts, Failure, NodeFacts, Samples, alerts, distribution, latency};
 use crate::plan::ChosenBy;
 use crate::platform::Identity;
+use crate::profile::{BalancerKind, NodeId};
 
 /// Everything at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Snapshot {
+    /// The configuration in force at that moment.
+    pub(super) spec: Arc<Spec>,
+    /// The nodes of the cluster, in their order.
     pub(super) nodes: Vec<NodeSnapshot>,
     pub(super) balancers: Vec<ChildSnapshot>,
     /// Former balancer instances that still have connections.
-    pub(super) retired: Vec<ChildSnapshot>,
+    pub(super) retired: Vec<(BalancerKind, ChildSnapshot)>,
+    /// The balancer that is about to take over.
+    pub(super) switching_to: Option<BalancerKind>,
     /// Whether a new instance is about to take over.
     pub(super) reloading: bool,
+    /// Why no switch and no reload can begin now.
+    pub(super) busy: Option<Refusal>,
+    /// The rollout that goes on, or has stopped.
+    pub(super) rollout: Option<api::Rollout>,
+    /// What is left of it, for the next one.
+    pub(super) remains: Remains,
     /// Whether a balancer is wanted at all.
     pub(super) balanced: bool,
     /// Changes that others made to the balancer itself, as sentences.
     pub(super) balancer_overrides: Vec<String>,
+    /// That the state file lacks the last changes, and why.
+    pub(super) unsaved: Option<String>,
     /// The keys of listeners that others have stopped.
     pub(super) closed: BTreeSet<&'static str>,
 }
@@ -36,9 +55,12 @@ pub(super) struct Snapshot {
 /// One node.
 #[derive(Clone, Debug)]
 pub(super) struct NodeSnapshot {
+    pub(super) id: NodeId,
     pub(super) state: NodeState,
     /// Whether an operator has ordered a drain.
     pub(super) drained: bool,
+    /// Whether the drain has stopped it.
+    pub(super) stopped_by_drain: bool,
     /// Its process, if this supervisor starts it.
     pub(super) child: ChildSnapshot,
     /// Whether the node is external.
@@ -205,7 +227,8 @@ impl Snapshot {
     /// The pids of every child's process, and of this one.
     pub(super) fn pids(&self) -> BTreeSet<u32> {
         let nodes = self.nodes.iter().map(|node| &node.child);
-        let all = nodes.chain(&self.balancers).chain(&self.retired);
+        let retired = self.retired.iter().map(|(_, child)| child);
+        let all = nodes.chain(&self.balancers).chain(retired);
         all.filter_map(|child| child.process)
             .map(|process| process.pid)
             .chain([std::process::id()])
@@ -217,23 +240,38 @@ impl Snapshot {
         self.nodes.iter().any(|node| node.drained)
     }
 
+    /// What others have set at the balancer, and what another one will therefore not have.
+    pub(super) fn settings_by_others(&self, spec: &Spec) -> Option<String> {
+        let nodes = spec.cluster.nodes.iter().zip(&self.nodes);
+        let nodes = nodes.filter_map(|(node, it)| {
+            let found = it.overridden.as_ref()?;
+            Some(format!("{}: {}", node.name, found.reason))
+        });
+        let all: Vec<String> = self.balancer_overrides.iter().cloned().chain(nodes).collect();
+        let kind = spec.balancer.kind();
+        (!all.is_empty()).then(|| format!("what others have set at {kind} ends with it: {}", all.join("; ")))
+    }
+
     /// For each node, the keys of listeners whose clients others keep from it.
     pub(super) fn out_of(&self) -> Vec<BTreeSet<&'static str>> {
         self.nodes.iter().map(|node| node.out_of.clone()).collect()
     }
 
     /// The status, with connections as the kernel counts them.
-    pub(super) fn status(&self, spec: &Spec, connections: &[ConnectionsBy]) -> Status {
+    pub(super) fn status(&self, spec: &Spec, connections: &Connections) -> Status {
         let nodes: Vec<Node> = self.nodes(spec, connections);
         let balancer = self.balancer(spec);
         Status {
             cluster: spec.cluster.name.clone(),
+            version: OWN_VERSION.to_owned(),
             state: self.state(spec, &balancer, &nodes),
             balancer: Some(balancer),
+            rollout: self.rollout.clone(),
             distribution: distribution(&spec.cluster, &nodes, u64::from(spec.plan.capacity)),
             nodes,
             warnings: self
                 .troubles(spec)
+                .chain(self.unsaved.clone())
                 .chain(self.balancer_overrides.iter().cloned())
                 .chain(self.era_warnings(spec))
                 .chain(spec.plan.warnings.iter().map(ToString::to_string))
@@ -242,7 +280,7 @@ impl Snapshot {
     }
 
     /// The health, with connections as the kernel counts them.
-    pub(super) fn health(&self, spec: &Spec, connections: &[ConnectionsBy]) -> Health {
+    pub(super) fn health(&self, spec: &Spec, connections: &Connections) -> Health {
         let status = self.status(spec, connections);
         let target = spec.cluster.targets.p99;
         let names = || spec.cluster.nodes.iter().map(|node| node.name.as_str());
@@ -336,17 +374,14 @@ impl Snapshot {
         })
     }
 
-    fn nodes(&self, spec: &Spec, connections: &[ConnectionsBy]) -> Vec<Node> {
-        let counts = connections
-            .iter()
-            .copied()
-            .chain(std::iter::repeat(ConnectionsBy::default()));
-        let snapshots = self.nodes.iter().zip(counts);
+    fn nodes(&self, spec: &Spec, connections: &Connections) -> Vec<Node> {
+        let connections_of = |node| connections.get(&node).copied().unwrap_or_default();
         spec.cluster
             .nodes
             .iter()
-            .zip(snapshots)
-            .map(|(node, (snapshot, connections_by))| Node {
+            .map(|node| (node, connections_of(node.id)))
+            .zip(&self.nodes)
+            .map(|((node, connections_by), snapshot)| Node {
                 name: node.name.clone(),
                 state: snapshot.state(connections_by.tcp + connections_by.http),
                 answers: snapshot.state.answers(),
@@ -395,14 +430,17 @@ impl Snapshot {
         let stats_sockets = spec.sockets();
         Balancer {
             kind: spec.balancer.kind(),
+            version: spec.balancer.version().to_owned(),
             state,
+            switching_to: self.switching_to,
             pids: self
                 .balancers
                 .iter()
-                .chain(&self.retired)
+                .chain(self.retired.iter().map(|(_, child)| child))
                 .filter_map(|child| child.process)
                 .map(|process| process.pid)
                 .collect(),
+            former: self.former(),
             restarts: self.balancers.iter().map(|child| child.restarts).sum(),
             uptime_seconds: self
                 .balancers
@@ -415,6 +453,18 @@ impl Snapshot {
             overrides: self.balancer_overrides.clone(),
             chosen_by: chosen_by(spec),
         }
+    }
+
+    /// The balancer processes that accept no connections any more.
+    fn former(&self) -> Vec<FormerBalancer> {
+        let former = self.retired.iter().filter_map(|(kind, child)| {
+            Some(FormerBalancer {
+                kind: *kind,
+                pid: child.process?.pid,
+                connections: None,
+            })
+        });
+        former.collect()
     }
 }
 
@@ -456,6 +506,6 @@ fn endpoints(spec: &Spec, stats_socket: Option<std::path::PathBuf>) -> Endpoints
         listeners: clients.chain(pages).collect(),
         paths: paths.collect(),
         stats_socket,
-        status_socket: spec.balancer.status_socket(&spec.run_dir),
+        status_socket: spec.balancer.status_socket(spec.deployment()),
     }
 }

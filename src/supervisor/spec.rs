@@ -9,20 +9,21 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use super::change::mixture::Others;
 use super::health::liveness::ANSWER_TIMEOUT;
 use super::node_environment::NodeEnvironment;
 use super::node_runtime::NodeRuntime;
 use super::process::readiness::Readiness;
 use super::process::stop_sequence::StopSequence;
-use super::rollout::ChildId;
 use super::state_file::Launch;
+use super::waves::ChildId;
 use crate::balancer::{Balancer, ConfigFile, Deployment, FilesError};
 use crate::base::units::Period;
 use crate::erlang::beam;
-use crate::plan::{PROBE_SOURCE, Plan};
+use crate::plan::{Listener, PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, RevisionQuery, Service};
-use crate::profile::{Cluster, Node, Restart, Runtime};
+use crate::profile::{BalancerKind, Cluster, Node, NodeId, Restart};
 use crate::render::{RenderError, Templates, cluster_config, frontend_behind};
 
 /// The time that a stopping node gets until it is killed.
@@ -52,15 +53,31 @@ pub(super) struct Spec {
     pub(super) node_runtime: NodeRuntime,
     /// The variables that the nodes get.
     pub(super) node_environment: NodeEnvironment,
+    /// Nodes that still run as something else describes them.
+    pub(super) others: Others,
+    /// Nodes that are not part of the cluster any more, and whose processes still run.
+    pub(super) former: Vec<Node>,
 }
 
 impl Spec {
     /// The child's name in the state file and of its log file, which all balancer instances share.
     pub(super) fn name(&self, id: ChildId) -> &str {
         match id {
-            ChildId::Node(index) => &self.cluster.nodes[index].name,
-            ChildId::Balancer(_) | ChildId::Retired(_) => self.balancer.kind().name(),
+            ChildId::Node(node) => self.node_name(node),
+            ChildId::Balancer(_) => self.balancer.kind().name(),
+            ChildId::Retired(kind, _) => kind.name(),
         }
+    }
+
+    /// The node with this id, which may be a former one.
+    pub(super) fn node(&self, id: NodeId) -> Option<&Node> {
+        let former = || self.former.iter().find(|node| node.id == id);
+        self.cluster.by_id(id).or_else(former)
+    }
+
+    /// The node's name; empty for a node that is not known any more.
+    pub(super) fn node_name(&self, id: NodeId) -> &str {
+        self.node(id).map_or("", |node| &node.name)
     }
 
     /// The child's name for people, with the index of one of several balancer instances.
@@ -71,7 +88,7 @@ impl Spec {
                 Instance::Only => name.to_owned(),
                 Instance::Numbered(number) => format!("{name}-{number}"),
             },
-            ChildId::Node(_) | ChildId::Retired(_) => name.to_owned(),
+            ChildId::Node(_) | ChildId::Retired(..) => name.to_owned(),
         }
     }
 
@@ -80,21 +97,30 @@ impl Spec {
         self.run_dir.log(self.balancer.kind().name())
     }
 
-    /// The addresses on which several balancer instances listen together; empty when there is only
-    /// one instance.
-    pub(super) fn shared(&self) -> Vec<SocketAddr> {
-        self.plan.shared(&self.cluster)
+    /// The addresses that the balancer listens on.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = Listener> {
+        self.plan.listeners(&self.cluster)
+    }
+
+    /// The addresses for clients, without those of the pages.
+    pub(super) fn public_addresses(&self) -> Vec<SocketAddr> {
+        let addresses = self.plan.addresses.iter();
+        let ports = |ip: &IpAddr| {
+            let ports = self.cluster.listen.ports();
+            let ip = *ip;
+            ports
+                .map(move |(_, port)| SocketAddr::new(ip, port))
+                .collect::<Vec<_>>()
+        };
+        addresses.flat_map(ports).collect()
     }
 
     /// Every child that this supervisor may own. External nodes are not included.
     pub(super) fn children(&self) -> impl Iterator<Item = ChildId> {
-        let nodes = if self.cluster.runtime == Runtime::External {
-            0
-        } else {
-            self.cluster.nodes.len()
-        };
+        let nodes = self.cluster.ids();
+        let nodes = nodes.filter(|node| self.is_own(*node));
         let balancers = usize::from(self.plan.balancer.instances);
-        (0..nodes)
+        nodes
             .map(ChildId::Node)
             .chain((0..balancers).map(ChildId::Balancer))
     }
@@ -106,6 +132,8 @@ impl Spec {
             plan: &self.plan,
             run_dir: &self.run_dir,
             templates: &self.templates,
+            owned: true,
+            generation: self.launch.generation,
         }
     }
 
@@ -116,13 +144,6 @@ impl Spec {
             .map(frontend_behind)
             .chain(self.balancer.page_frontends(self.deployment()))
             .collect()
-    }
-
-    /// The address where clients connect to the only balancer instance; `None` where several listen
-    /// together.
-    pub(super) fn own_listener(&self) -> Option<SocketAddr> {
-        let (_, port) = self.cluster.listen.ports().next()?;
-        (self.plan.balancer.instances == 1).then(|| self.cluster.listen.reachable(port))
     }
 
     /// The runtime API sockets of all balancer instances; empty for a balancer without one.
@@ -139,30 +160,29 @@ impl Spec {
     pub(super) fn readiness(&self, instance: usize) -> Readiness {
         let page = || {
             self.balancer
-                .status_socket(&self.run_dir)
+                .status_socket(self.deployment())
                 .map(Readiness::StatusPage)
         };
         let api = self.socket(instance).map(Readiness::RuntimeApi);
         api.or_else(page).unwrap_or(Readiness::Running)
     }
 
-    /// The program of the child.
-    pub(super) fn program(&self, id: ChildId) -> Program {
+    /// The program of the child; `None` for a child that is never started again.
+    pub(super) fn program(&self, id: ChildId) -> Option<Program> {
         match id {
-            ChildId::Node(index) => self.node_program(&self.cluster.nodes[index]),
-            ChildId::Balancer(instance) => self.balancer.serve(self.deployment(), instance, None),
-            // A retired instance is never started again.
-            ChildId::Retired(_) => self.balancer.serve(self.deployment(), 0, None),
+            ChildId::Node(node) => self.of_node(node).node_program(node),
+            ChildId::Balancer(instance) => Some(self.balancer.serve(self.deployment(), instance, None)),
+            ChildId::Retired(..) => None,
         }
     }
 
     /// Writes the files that the child reads when it starts. The balancer's files are there
     /// already.
     pub(super) fn write_child_files(&self, id: ChildId) -> io::Result<()> {
-        match (&self.node_runtime, id) {
-            (NodeRuntime::Erlmcp(erlmcp), ChildId::Node(index)) => {
-                erlmcp.furnish(&self.cluster.nodes[index], &self.plan.nodes)
-            }
+        let ChildId::Node(id) = id else { return Ok(()) };
+        let spec = self.of_node(id);
+        match (&spec.node_runtime, spec.cluster.by_id(id)) {
+            (NodeRuntime::Erlmcp(erlmcp), Some(node)) => erlmcp.furnish(node, &spec.plan.nodes),
             _ => Ok(()),
         }
     }
@@ -193,11 +213,12 @@ impl Spec {
         self.cluster.health.fast_interval().duration() / PARTS
     }
 
-    /// How the child is stopped; a balancer's connections get `grace` to end by themselves.
-    pub(super) fn stop_sequence(&self, id: ChildId, grace: Duration) -> StopSequence {
+    /// How the child is stopped; a balancer's connections get `grace` to end by themselves, and those
+    /// that are left are closed over `over`.
+    pub(super) fn stop_sequence(&self, id: ChildId, grace: Duration, over: Duration) -> StopSequence {
         match id {
-            ChildId::Node(index) => {
-                let stop_sequence = match self.cluster.nodes[index].distribution {
+            ChildId::Node(node) => {
+                let stop_sequence = match self.node(node).and_then(|node| node.distribution) {
                     Some(_) => BEAM_TERMS.to_vec(),
                     None => vec![NODE_GRACE],
                 };
@@ -208,21 +229,36 @@ impl Spec {
                         .collect(),
                 )
             }
-            ChildId::Balancer(_) | ChildId::Retired(_) if grace.is_zero() => {
-                StopSequence(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
+            ChildId::Balancer(_) => {
+                balancer_stop_sequence(self.balancer.kind(), grace, over, self.closes_clients(id))
             }
-            ChildId::Balancer(_) | ChildId::Retired(_) => StopSequence(vec![
-                (self.balancer.drain_signal(), grace),
-                (self.balancer.end_signal(), BALANCER_GRACE),
-            ]),
+            ChildId::Retired(kind, _) => balancer_stop_sequence(kind, grace, over, self.closes_clients(id)),
         }
+    }
+
+    /// Whether the child closes its clients itself when the cluster is stopped. A former balancer
+    /// does only where it reads the same orders as the one in force.
+    pub(super) fn closes_clients(&self, id: ChildId) -> bool {
+        let in_force = self.balancer.kind();
+        let is_ordered = match id {
+            ChildId::Node(_) => false,
+            ChildId::Balancer(_) => true,
+            ChildId::Retired(kind, _) => kind == in_force,
+        };
+        is_ordered && in_force.facts().closes_clients
+    }
+
+    /// The probes of every node.
+    pub(super) fn node_probes(&self) -> impl Iterator<Item = (NodeId, Vec<Probe>)> {
+        let nodes = self.cluster.nodes.iter();
+        nodes.map(|node| (node.id, self.probes(node)))
     }
 
     /// The probes of the node.
     pub(super) fn probes(&self, node: &Node) -> Vec<Probe> {
         let mut asked: Vec<(SocketAddr, Question)> = [Service::Tcp, Service::Http]
             .into_iter()
-            .filter_map(|service| Question::for_node(&self.cluster, service, node))
+            .filter_map(|service| Question::for_node(&self.of_node(node.id).cluster, service, node))
             .collect();
         // Both services can have the same probe.
         asked.dedup();
@@ -237,11 +273,12 @@ impl Spec {
 
     /// The query for the revisions of MCP that the node serves.
     pub(super) fn revision_query(&self, node: &Node) -> RevisionQuery {
+        let cluster = &self.of_node(node.id).cluster;
         RevisionQuery {
             tcp: node.tcp,
             http: node.http,
-            path: self.cluster.mcp_path().to_owned(),
-            sse_paths: self.cluster.routing.paths.sse.clone(),
+            path: cluster.mcp_path().to_owned(),
+            sse_paths: cluster.routing.paths.sse.clone(),
             source: node.addresses().next().and_then(source),
         }
     }
@@ -272,7 +309,8 @@ impl Spec {
 
     // Private
 
-    fn node_program(&self, node: &Node) -> Program {
+    fn node_program(&self, node: NodeId) -> Option<Program> {
+        let node = self.cluster.by_id(node)?;
         let mut program = match &self.node_runtime {
             NodeRuntime::Beam(otp) => {
                 beam::program(node, otp, &self.cluster, &self.plan.nodes, &self.run_dir)
@@ -286,7 +324,7 @@ impl Spec {
         let variables = self.node_environment.of(&self.cluster, node);
         // What the runtime itself sets comes later, and so counts.
         program.env.splice(..0, variables);
-        program
+        Some(program)
     }
 
     /// The profile's rules ensure that it names a command.
@@ -315,6 +353,26 @@ impl Spec {
 }
 
 // Private
+
+/// How a balancer of this kind is stopped; its connections get `grace` to end by themselves, and those
+/// that are left are closed over `over`, by itself or by the supervisor.
+fn balancer_stop_sequence(
+    kind: BalancerKind,
+    grace: Duration,
+    over: Duration,
+    closes_clients: bool,
+) -> StopSequence {
+    let (grace, end) = if closes_clients {
+        (grace, over + BALANCER_GRACE)
+    } else {
+        (grace + over, BALANCER_GRACE)
+    };
+    let end = (Signal::SIGTERM, end);
+    if grace.is_zero() {
+        return StopSequence(vec![end]);
+    }
+    StopSequence(vec![(kind.facts().drain_signal, grace), end])
+}
 
 fn source(target: SocketAddr) -> Option<IpAddr> {
     matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback()).then_some(PROBE_SOURCE)

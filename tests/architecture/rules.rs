@@ -7,7 +7,14 @@ use crate::source::words;
 const LAYERS: [&[&str]; 7] = [
     &["base"],
     &["platform", "profile", "mcp", "erlang::distribution"],
-    &["plan", "probe", "workers", "erlang::otp", "dataplane_config"],
+    &[
+        "plan",
+        "probe",
+        "workers",
+        "http_server",
+        "erlang::otp",
+        "dataplane_config",
+    ],
     &["render", "haproxy_api", "api", "erlang::erlmcp"],
     &[
         "balancer",

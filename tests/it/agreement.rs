@@ -187,8 +187,8 @@ fn metric(state: &str) -> String {
     format!("{} {state}", u8::from(answers))
 }
 
-/// The state that the balancer shows in `backend` for a node in this state. Nodes taken out by
-/// others are taken out for TCP only.
+/// The state that the balancer shows in `backend` for a node in this state. Nodes that others
+/// take out are taken out of the TCP backend.
 fn word(state: &str, backend: &str) -> &'static str {
     match state {
         "maintenance" if backend.contains("tcp") => "MAINT",

@@ -167,21 +167,6 @@ fn stale_files_do_not_prevent_a_start(balancer: &'static str) {
 }
 
 #[test]
-fn a_broken_state_file_is_reported_and_kept() {
-    let cluster = TestCluster::new();
-    fs::create_dir_all(cluster.run_dir()).unwrap();
-    fs::write(cluster.run_dir().join("state.json"), "{").unwrap();
-    for command in [&["start", "haproxy"][..], &["stop"]] {
-        assert_fails_with(&cluster.run(command), 1, &["state.json", "hint: "]);
-    }
-    assert_eq!(
-        fs::read_to_string(cluster.run_dir().join("state.json")).unwrap(),
-        "{"
-    );
-    fs::remove_file(cluster.run_dir().join("state.json")).unwrap();
-}
-
-#[test]
 fn broken_profiles_are_refused_with_file_line_and_column() {
     let cluster = TestCluster::new();
     let path = cluster.dir().join("mine.yaml");
@@ -251,6 +236,7 @@ fn a_supervisor_in_front_ends_with_its_signal(balancer: &'static str) {
 
 fn a_node_that_keeps_dying_is_given_up(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer)
+        .with_short_hold()
         .set("nodes.restart={backoff: 10ms..20ms, give_up_after: 2}")
         .started();
     let mut killed = 0;

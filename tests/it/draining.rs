@@ -17,6 +17,7 @@ behind_each_balancer! {
     a_drain_wait_continues_under_the_next_supervisor,
     a_stopped_node_stays_stopped_until_ready,
     connections_from_before_a_reload_are_closed_too,
+    connections_that_no_client_uses_do_not_keep_a_node_from_being_empty,
 }
 
 fn a_drained_node_gets_no_new_connections_and_keeps_its_own(balancer: &'static str) {
@@ -193,9 +194,8 @@ fn connections_from_before_a_reload_are_closed_too(balancer: &'static str) {
     }
 }
 
-#[test]
-fn connections_that_no_client_uses_do_not_keep_a_node_from_being_empty() {
-    let cluster = TestCluster::new().started();
+fn connections_that_no_client_uses_do_not_keep_a_node_from_being_empty(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut stream = TcpStream::connect(cluster.address(8080)).unwrap();
     write!(stream, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut line = String::new();

@@ -8,18 +8,13 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Client, TestCluster, behind_each_balancer, behind_each_http_balancer, eventually, signal,
-};
+use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, signal};
 
 behind_each_balancer! {
     external_nodes_are_balanced_counted_and_drained_but_not_managed,
     an_unplugged_node_is_detected_loses_its_clients_and_comes_back,
     a_node_that_never_answered_is_down_with_a_reason_and_gets_no_clients,
     a_start_succeeds_without_any_answering_node_and_the_first_to_answer_serves,
-}
-
-behind_each_http_balancer! {
     external_nodes_serve_http,
 }
 
@@ -44,8 +39,11 @@ impl Host {
         // Addresses that are reserved for network tests (RFC 2544).
         let ours = Ipv4Addr::new(198, 18, slot, number * 4 + 1);
         let address = Ipv4Addr::new(198, 18, slot, number * 4 + 2);
-        // Removes what a killed test has left.
-        let _nothing_or_so = Command::new("ip").args(["netns", "del", &name]).output();
+        // Removes what a killed test has left; the kernel removes the cable of an ended one later
+        // than its namespace.
+        for what in [["netns", "del", &name], ["link", "del", &cable]] {
+            let _nothing_or_so = Command::new("ip").args(what).output();
+        }
         ip(&["netns", "add", &name]);
         ip(&[
             "link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &name,
@@ -397,4 +395,41 @@ fn external_nodes_serve_http(balancer: &'static str) {
         test.stdout,
         test.stderr
     );
+}
+
+#[test]
+fn each_address_of_a_host_name_is_a_node_of_the_configuration() {
+    for balancer in ["haproxy", "nginx", "builtin"] {
+        let members = "nodes.members=[{name: web, address: localhost, tcp_port: 9001}]";
+        let cluster = TestCluster::behind(balancer)
+            .set("nodes.runtime=external")
+            .set(members);
+        let rendered = cluster.run(&["render", balancer]);
+        assert_eq!(rendered.code, 0, "{}", rendered.stderr);
+        assert!(rendered.stdout.contains("127.0.0.1:9001"), "{}", rendered.stdout);
+    }
+}
+
+#[test]
+fn a_host_name_without_address_is_named_before_anything_is_started() {
+    let members = "nodes.members=[{name: web, address: no-such-host.invalid, tcp_port: 9001}]";
+    let cluster = TestCluster::behind("builtin")
+        .set("nodes.runtime=external")
+        .set(members);
+    for command in ["start", "check", "render"] {
+        let refused = cluster.run(&[command]);
+        let expected = "error: cannot find the host `no-such-host.invalid` of `nodes.members`: ";
+        assert!(
+            refused.code != 0 && refused.stderr.contains(expected),
+            "{}",
+            refused.stderr
+        );
+        assert!(
+            refused
+                .stderr
+                .contains("hint: `getent hosts no-such-host.invalid`"),
+            "{}",
+            refused.stderr
+        );
+    }
 }

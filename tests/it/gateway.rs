@@ -60,7 +60,7 @@ const SENT: [&str; 10] = [
 pub(crate) async fn believes_trusted_proxies_only(cluster: &Cluster, authority: &Path) {
     believes_no_proxy(cluster, authority).await;
     let proxy = "127.0.8.3";
-    for scheme in ["http", "https"] {
+    for scheme in schemes(cluster) {
         let received = forwarded(cluster, authority, scheme, proxy, &SENT).await;
         let mut expected: Vec<String> = SENT.iter().map(|line| line.to_lowercase()).collect();
         expected[0].push_str(", 127.0.8.3");
@@ -108,7 +108,7 @@ pub(crate) async fn tells_the_clients_of_a_trusted_proxy_apart(cluster: &Cluster
 /// What clients send is replaced.
 pub(crate) async fn believes_no_proxy(cluster: &Cluster, authority: &Path) {
     let client = "127.0.7.5";
-    for scheme in ["http", "https"] {
+    for scheme in schemes(cluster) {
         for sent in [&[][..], &SENT] {
             let received = forwarded(cluster, authority, scheme, client, sent).await;
             assert_eq!(received, own(cluster, scheme, client), "{scheme} {sent:?}");
@@ -181,6 +181,14 @@ pub(crate) fn is_error(answer: &str, status: u16, retry_after: bool) {
 }
 
 // Private
+
+/// The schemes that the balancer serves.
+fn schemes(cluster: &Cluster) -> &'static [&'static str] {
+    match cluster.tls {
+        Some(_) => &["http", "https"],
+        None => &["http"],
+    }
+}
 
 /// The headers that a node gets about the client at `address`.
 fn own(cluster: &Cluster, scheme: &str, address: &str) -> Vec<String> {

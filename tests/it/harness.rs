@@ -56,6 +56,8 @@ pub struct TestCluster {
     args: Vec<String>,
     /// The limit of descriptors of a process; the host's limit when none.
     nofile: Option<u32>,
+    /// The program that runs the commands.
+    program: PathBuf,
 }
 
 /// The output and exit code of a command.
@@ -100,6 +102,7 @@ impl TestCluster {
             balancer,
             args: Vec::new(),
             nofile: None,
+            program: PathBuf::from(env!("CARGO_BIN_EXE_clusterctl")),
         }
         .in_one_process()
     }
@@ -168,6 +171,11 @@ impl TestCluster {
         self.with(&["--set", path_and_value])
     }
 
+    /// Nodes that have failed are held back for 2 s instead of 6.
+    pub fn with_short_hold(self) -> TestCluster {
+        self.set("health.interval=1s")
+    }
+
     /// The global arguments of every command.
     pub fn args(&self) -> &[String] {
         &self.args
@@ -223,13 +231,20 @@ impl TestCluster {
         command
     }
 
-    fn program(&self) -> (&'static str, Vec<String>) {
-        let clusterctl = env!("CARGO_BIN_EXE_clusterctl");
+    /// From now on, commands are those of another program.
+    pub fn use_program(&mut self, program: PathBuf) {
+        self.program = program;
+    }
+
+    fn program(&self) -> (&Path, Vec<String>) {
         match self.nofile {
-            None => (clusterctl, Vec::new()),
+            None => (&self.program, Vec::new()),
             Some(nofile) => (
-                "prlimit",
-                vec![format!("--nofile={nofile}:{nofile}"), clusterctl.to_owned()],
+                Path::new("prlimit"),
+                vec![
+                    format!("--nofile={nofile}:{nofile}"),
+                    self.program.display().to_string(),
+                ],
             ),
         }
     }
@@ -455,21 +470,6 @@ macro_rules! behind_each_balancer {
 }
 pub(crate) use behind_each_balancer;
 
-/// Runs each test once behind each balancer that serves HTTP.
-macro_rules! behind_each_http_balancer {
-    ($($test:ident),+ $(,)?) => {
-        mod with_http {
-            mod haproxy {
-                $(#[test] fn $test() { super::super::$test("haproxy"); })+
-            }
-            mod nginx {
-                $(#[test] fn $test() { super::super::$test("nginx"); })+
-            }
-        }
-    };
-}
-pub(crate) use behind_each_http_balancer;
-
 /// Runs each test once behind each balancer that remembers the node of each client. nginx computes
 /// it instead.
 macro_rules! behind_each_sticky_table {
@@ -508,6 +508,16 @@ impl Client {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         serde_json::from_str(&line).map_err(std::io::Error::other)
+    }
+
+    /// Waits until the connection ends, in whatever way; nothing may come before.
+    pub fn waits_for_end(&mut self) {
+        let mut line = String::new();
+        let end = self.stream.read_line(&mut line).map_err(|error| error.kind());
+        assert!(
+            matches!(end, Ok(0) | Err(std::io::ErrorKind::ConnectionReset)),
+            "{end:?}"
+        );
     }
 
     /// The name of the node at the other end.

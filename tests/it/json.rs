@@ -9,22 +9,26 @@ use crate::harness::TestCluster;
 /// Commands whose output is not data.
 const REFUSING: [&str; 5] = ["completions", "dataplane", "man", "node", "supervise"];
 /// Commands that print one JSON value, each with its arguments in this test.
-const PRINTING: [(&str, &[&str]); 15] = [
+const PRINTING: [(&str, &[&str]); 19] = [
     ("check", &[]),
     ("doctor", &[]),
     ("drain", &["erlmcp2"]),
     ("erlang", &[]),
+    ("export", &["systemd"]),
     ("health", &[]),
     ("load-test", &["8", "0"]),
     ("profile", &["show"]),
     ("ready", &["erlmcp2"]),
+    ("rebalance", &[]),
     ("reload", &[]),
     ("render", &[]),
     ("restart", &["erlmcp3"]),
+    ("scale", &["4"]),
     ("start", &[]),
     ("stats", &[]),
     ("status", &[]),
     ("stop", &[]),
+    ("switch", &["haproxy"]),
 ];
 
 fn printed(cluster: &TestCluster, args: &[&str]) -> Value {
@@ -83,6 +87,8 @@ fn commands_print_json_results_on_stdout() {
     };
     assert_eq!(print("stop"), json!({"stopped": false}));
     assert_eq!(print("check")["balancer"], "builtin");
+    let exported = print("export");
+    assert_eq!(exported["files"][0]["path"], "clusterctl-erlmcp.service");
     let rendered = print("render");
     assert_eq!(rendered["files"][0]["path"], "dataplane.yaml");
     assert!(rendered["files"][0]["content"].is_string());
@@ -101,11 +107,26 @@ fn commands_print_json_results_on_stdout() {
     let restarted = print("restart");
     assert_eq!(restarted["nodes"][0]["name"], "erlmcp3");
     assert_eq!(restarted["nodes"].as_array().unwrap().len(), 1);
+    let rebalanced = print("rebalance");
+    assert_eq!(rebalanced["plan"]["nodes"].as_array().unwrap().len(), 4);
+    assert_eq!(rebalanced["ended"], Value::Null);
     assert_eq!(print("reload"), json!({"changed": false}));
     let reloaded = printed(&cluster, &["reload", "--set", "limits.per_ip.connections=7"]);
     assert_eq!(reloaded["changed"], true);
     assert!(reloaded["pid"].is_u64(), "{reloaded}");
     assert!(reloaded["profile"][0].as_str().unwrap().contains("per_ip"));
+    assert_eq!(print("scale")["rollout"], false);
+    let planned = printed(&cluster, &["scale", "5", "--dry-run"]);
+    assert_eq!(planned["added"], json!(["erlmcp5"]));
+    let planned = printed(&cluster, &["restart", "--rolling", "--dry-run"]);
+    assert_eq!(planned["replaced"].as_array().unwrap().len(), 4);
+    let planned = printed(&cluster, &["node", "add", "blue", "--dry-run"]);
+    assert_eq!(planned["added"], json!(["blue"]));
+    let switched = print("switch");
+    assert_eq!(
+        (&switched["from"], &switched["to"]),
+        (&json!("builtin"), &json!("haproxy"))
+    );
     let lines = cluster.ok(&["logs", "supervisor", "--json"]);
     for line in lines.lines() {
         let line: Value = serde_json::from_str(line).unwrap();

@@ -136,7 +136,7 @@ fn a_second_start_reports_the_running_cluster(balancer: &'static str) {
 }
 
 fn a_killed_node_is_restarted_and_the_balancer_knows(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer).started();
+    let cluster = TestCluster::behind(balancer).with_short_hold().started();
     let pid = cluster.node_pid("erlmcp2");
     let mut others = Vec::new();
     for host in 1..=8 {

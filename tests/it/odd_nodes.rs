@@ -210,12 +210,16 @@ pub(crate) async fn long_heads_pass(cluster: &Cluster, length: usize) {
     }
 }
 
-/// Heads of many short lines pass.
-pub(crate) async fn many_headers_pass(cluster: &Cluster) {
-    let lines: Vec<String> = (0..500).map(|number| format!("X-{number}: y")).collect();
+/// A head of many short lines is answered with `status`. It has three more lines: `Host`,
+/// `Connection` and the request line.
+pub(crate) async fn many_headers_meet(cluster: &Cluster, headers: usize, status: u16) {
+    let lines: Vec<String> = (0..headers).map(|number| format!("X-{number}: y")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let answer = get(SOURCE, cluster.listen.http.unwrap(), "/mcp", &lines).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:.200}");
+    assert!(
+        answer.starts_with(&format!("HTTP/1.1 {status} ")),
+        "{headers}: {answer:.200}"
+    );
 }
 
 /// An answer with a larger head is a 502.

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use clusterctl::dataplane_config::Dataplane;
 use clusterctl::haproxy_api::{Row, Socket};
@@ -26,6 +27,7 @@ pub struct Plane {
     child: Child,
     dir: TempDir,
     nofile: Option<u32>,
+    args: Vec<String>,
     /// Connections that only probed whether it serves.
     pub probes: u64,
 }
@@ -38,12 +40,17 @@ impl Plane {
 
     /// Starts it in front of `servers` with a changed configuration.
     pub fn with(servers: &[SocketAddr], change: impl FnOnce(&mut Dataplane)) -> Plane {
-        Plane::build(servers, None, change)
+        Plane::build(servers, None, &[], change)
     }
 
     /// Starts it in front of `servers` with `nofile` descriptors for each worker.
     pub fn with_descriptors(servers: &[SocketAddr], nofile: u32) -> Plane {
-        Plane::build(servers, Some(nofile), |_| {})
+        Plane::build(servers, Some(nofile), &[], |_| {})
+    }
+
+    /// Starts it in front of `servers` with more arguments and a changed configuration.
+    pub fn with_args(servers: &[SocketAddr], args: &[&str], change: impl FnOnce(&mut Dataplane)) -> Plane {
+        Plane::build(servers, None, args, change)
     }
 
     /// Writes a changed configuration, without a reload.
@@ -109,6 +116,14 @@ impl Plane {
         });
     }
 
+    /// Whether this process answers at its socket, which may be that of another one meanwhile.
+    pub fn is_at_its_socket(&self) -> bool {
+        let pid = format!("\nPid: {}\n", self.child.id());
+        // Another process there may be stopped.
+        let info = self.answer_within(Duration::from_secs(1), "show info");
+        info.is_ok_and(|info| info.contains(&pid))
+    }
+
     pub fn signal(&self, signal: Signal) {
         harness::signal(self.child.id(), signal);
     }
@@ -120,7 +135,7 @@ impl Plane {
 
     /// Starts it again after it has ended, with the same configuration.
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.dir, self.nofile);
+        self.child = spawn(&self.dir, self.nofile, &self.args);
         self.serves();
     }
 
@@ -139,6 +154,16 @@ impl Plane {
     /// Its resource usage so far.
     pub fn usage(&self) -> Usage {
         usage(self.child.id()).unwrap()
+    }
+
+    /// Checks that it does nothing for two seconds. One spinning thread beside two busy processes
+    /// would use twice the allowed processor time.
+    #[track_caller]
+    pub fn rests(&self) {
+        let before = self.usage().cpu;
+        std::thread::sleep(Duration::from_secs(2));
+        let used = self.usage().cpu.saturating_sub(before);
+        assert!(used < Duration::from_millis(300), "it spins: {used:?}");
     }
 
     /// Its network sockets, in the descriptor tables of all workers.
@@ -163,18 +188,26 @@ impl Plane {
 
     // Private
 
-    fn build(servers: &[SocketAddr], nofile: Option<u32>, change: impl FnOnce(&mut Dataplane)) -> Plane {
+    fn build(
+        servers: &[SocketAddr],
+        nofile: Option<u32>,
+        args: &[&str],
+        change: impl FnOnce(&mut Dataplane),
+    ) -> Plane {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let dir = tempfile::Builder::new().prefix("plane").tempdir().unwrap();
         let address = free_address();
         let mut config = Dataplane::parse(&yaml(&dir, address, servers)).unwrap();
         change(&mut config);
+        let address = config.frontends[0].listen[0];
         fs::write(dir.path().join("dataplane.yaml"), config.to_yaml()).unwrap();
         let mut plane = Plane {
             address,
             config,
-            child: spawn(&dir, nofile),
+            child: spawn(&dir, nofile, &args),
             dir,
             nofile,
+            args,
             probes: 0,
         };
         plane.serves();
@@ -184,9 +217,13 @@ impl Plane {
     fn serves(&mut self) {
         harness::eventually("the data plane serves", || {
             assert_eq!(self.child.try_wait().unwrap(), None, "{}", self.log());
-            self.answer("show info").ok()?;
-            TcpStream::connect(self.address).ok()
+            self.is_at_its_socket().then_some(())
         });
+        if self.config.listeners.is_some() {
+            // Another process may accept the connection.
+            return;
+        }
+        harness::eventually("it accepts", || TcpStream::connect(self.address).ok());
         self.probes += 1;
         // Waits so that this connection is counted before all others.
         harness::eventually("the first client is counted", || {
@@ -195,8 +232,12 @@ impl Plane {
     }
 
     fn answer(&self, command: &str) -> std::io::Result<String> {
+        self.answer_within(TIMEOUT, command)
+    }
+
+    fn answer_within(&self, timeout: Duration, command: &str) -> std::io::Result<String> {
         let mut stream = UnixStream::connect(&self.config.socket)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(timeout))?;
         writeln!(stream, "{command}")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
@@ -227,7 +268,7 @@ pub fn free_address() -> SocketAddr {
 
 // Private
 
-fn spawn(dir: &TempDir, nofile: Option<u32>) -> Child {
+fn spawn(dir: &TempDir, nofile: Option<u32>, args: &[String]) -> Child {
     let limit = nofile.map_or(String::new(), |nofile| format!("ulimit -n {nofile}; "));
     let log = File::options()
         .create(true)
@@ -236,9 +277,10 @@ fn spawn(dir: &TempDir, nofile: Option<u32>) -> Child {
         .unwrap();
     Command::new("sh")
         .arg("-c")
-        .arg(format!("{limit}exec \"$0\" dataplane --config \"$1\""))
+        .arg(format!("{limit}exec \"$0\" dataplane --config \"$@\""))
         .arg(env!("CARGO_BIN_EXE_clusterctl"))
         .arg(dir.path().join("dataplane.yaml"))
+        .args(args)
         .stderr(log)
         .spawn()
         .unwrap()

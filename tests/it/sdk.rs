@@ -11,9 +11,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{TestCluster, behind_each_http_balancer};
+use crate::harness::{TestCluster, behind_each_balancer};
 
-behind_each_http_balancer! {
+behind_each_balancer! {
     python_clients_stay_on_one_node_over_every_transport,
     typescript_clients_stay_on_one_node_over_every_transport,
     python_clients_without_sessions_do_not_notice_a_drain,

@@ -323,15 +323,29 @@ fn a_reload_that_fails_in_the_first_process_leaves_all_as_they_are() {
     let refused = cluster.run(&["reload", "--templates", templates.to_str().unwrap()]);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     assert!(refused.stderr.contains("192.0.2.1:9"), "{}", refused.stderr);
-    let more = cluster.run(&["reload", "--set", "limits.maxconn=900"]);
-    assert!(
-        more.stderr.contains("the number of balancer processes") && more.stderr.contains("clusterctl stop"),
-        "{}",
-        more.stderr
-    );
     healthy(&cluster);
     assert_eq!(cluster.balancer_pids(), pids);
     assert_eq!([1, 2, 3].map(config), configs);
+}
+
+#[test]
+fn a_reload_changes_the_number_of_processes() {
+    let cluster = TestCluster::sharded().started();
+    let mut held = Held::many(&cluster, 60);
+    let former = cluster.balancer_pids();
+    let load = Load::on(&cluster);
+    cluster.ok(&["reload", "--set", "limits.maxconn=900"]);
+    load.goes_on();
+    assert_eq!(load.ends(), Vec::<String>::new());
+    let pids = cluster.balancer_pids();
+    assert!(pids.len() > former.len() && pids[..=SHARDS].iter().all(|pid| !former.contains(pid)));
+    assert!(held.iter_mut().all(Held::lives));
+    drop(held);
+    eventually("the former ones to end with their last connections", || {
+        let pids = cluster.balancer_pids();
+        former.iter().all(|pid| !pids.contains(pid)).then_some(())
+    });
+    assert_eq!(cluster.status()["state"], "healthy");
 }
 
 #[test]

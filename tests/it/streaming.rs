@@ -159,26 +159,28 @@ pub(crate) fn short_timeouts(cluster: &mut Cluster) {
 pub(crate) struct Served<'a> {
     /// The port of its HTTP listener.
     pub(crate) http: u16,
-    /// The port of its HTTPS listener.
-    pub(crate) https: u16,
-    /// The certificate of the HTTPS listener.
-    pub(crate) authority: &'a Path,
+    /// The port of its HTTPS listener, and its certificate; `None` for a balancer without TLS.
+    pub(crate) secure: Option<(u16, &'a Path)>,
 }
 
 impl Served<'_> {
     /// Sends all `requests`, and waits until each client has printed `words`.
     pub(crate) async fn all_print(self, words: &str, requests: &[Request<'_>]) {
         let plain = format!("http://localhost:{}/mcp", self.http);
-        let secure = format!("https://localhost:{}/mcp", self.https);
         let is_usual = |request: &&Request<'_>| request.accept == ACCEPT_STREAMS[0];
-        let by_http = requests
-            .iter()
-            .map(|request| (request, request.send(&plain, None)));
-        let by_https = requests
-            .iter()
-            .filter(is_usual)
-            .map(|request| (request, request.send(&secure, Some(self.authority))));
-        for (request, client) in by_http.chain(by_https).collect::<Vec<_>>() {
+        let by_http = requests.iter().map(|request| (request, plain.clone(), None));
+        let by_https = self.secure.into_iter().flat_map(|(port, authority)| {
+            let url = format!("https://localhost:{port}/mcp");
+            let usual = requests.iter().filter(is_usual);
+            usual.map(move |request| (request, url.clone(), Some(authority)))
+        });
+        let mut clients = Vec::new();
+        for (request, url, authority) in by_http.chain(by_https) {
+            clients.push((request, request.send(&url, authority)));
+            // The nodes answer meanwhile: a request may wait for a second only.
+            tokio::task::yield_now().await;
+        }
+        for (request, client) in clients {
             let printed = || client.printed();
             eventually(&format!("{words} for {request:?}"), async || {
                 printed().contains(words)

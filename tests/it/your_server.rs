@@ -7,12 +7,12 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use crate::harness::{TestCluster, behind_each_http_balancer};
+use crate::harness::{TestCluster, behind_each_balancer};
 
 /// More than one for each node.
 const SESSIONS: usize = 8;
 
-behind_each_http_balancer! {
+behind_each_balancer! {
     a_server_that_takes_only_port,
     a_server_that_npm_starts,
 }
@@ -27,7 +27,8 @@ fn a_server_that_npm_starts(balancer: &'static str) {
 
 #[test]
 fn a_server_that_needs_20_seconds_to_start() {
-    Example::of_page("A server that needs 20 seconds to start").works_behind("haproxy");
+    let example = Example::of_page("A server that needs 20 seconds to start");
+    example.edited("sleep 20\n", "sleep 4\n").works_behind("haproxy");
 }
 
 /// The files of a section, and the command line that starts them.
@@ -59,6 +60,16 @@ impl Example {
             files: files.collect(),
             start: words(start),
         }
+    }
+
+    /// With text of its files replaced.
+    fn edited(mut self, from: &str, to: &str) -> Example {
+        let before = self.files.clone();
+        for (_, content) in &mut self.files {
+            *content = content.replace(from, to);
+        }
+        assert_ne!(self.files, before);
+        self
     }
 
     fn works_behind(self, balancer: &'static str) {

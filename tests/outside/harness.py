@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = ROOT / "target" / "outside"
-BALANCERS = os.environ.get("BALANCERS", "haproxy nginx").split()
+BALANCERS = os.environ.get("BALANCERS", "builtin haproxy nginx").split()
 #: The ports of a profile, as far as they are fixed; all of them are shifted together.
 PORTS = [8000, 8001, 8002, 8080, *range(8081, 8085), 8404, 8405, 8888, *range(9001, 9005)]
 #: The distance between two ranges of ports, and how many there are.
@@ -141,7 +141,16 @@ class Cluster:
 
     def command(self, *arguments):
         """The exit code and the output of a command."""
-        line = [str(clusterctl()), "--port-offset", str(self.offset), *arguments]
+        return self.bare("--port-offset", str(self.offset), *arguments)
+
+    def adopt(self):
+        """`start` without any flag of the profile adopts what a killed supervisor has left."""
+        code, output, errors = self.bare("start")
+        if code != 0:
+            raise Failed(f"`clusterctl start` ended with {code}: {output}{errors}")
+
+    def bare(self, *arguments):
+        line = [str(clusterctl()), *arguments]
         done = subprocess.run(
             line,
             cwd=self.directory,
@@ -151,6 +160,19 @@ class Cluster:
             text=True,
         )
         return done.returncode, done.stdout, done.stderr
+
+    def begin(self, *arguments):
+        """A command that runs meanwhile."""
+        line = [str(clusterctl()), "--port-offset", str(self.offset), *arguments]
+        return subprocess.Popen(
+            line,
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def ok(self, *arguments):
         code, output, errors = self.command(*arguments)

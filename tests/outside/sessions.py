@@ -32,8 +32,8 @@ def run():
 
 
 class Clients:
-    def __init__(self, python, url):
-        command = [python, HERE / "servers" / "clients.py", url, str(SESSIONS)]
+    def __init__(self, python, url, count=SESSIONS):
+        command = [python, HERE / "servers" / "clients.py", url, str(count)]
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.PIPE,
@@ -75,10 +75,10 @@ def judge(balancer, cluster, clients):
     return problems
 
 
-def have_begun(clients, begun):
+def have_begun(clients, begun, count=SESSIONS):
     for name, half in clients.report().items():
         begun[name] += half["new_sessions"]
-    return min(begun.values()) >= SESSIONS // 2
+    return min(begun.values()) >= count // 2
 
 
 def show(balancer, phase, report):

@@ -2,16 +2,16 @@
 
 use std::fmt::Write;
 use std::io;
-use std::path::PathBuf;
+
+use clusterctl::platform::Program;
 
 use super::{MAXCONN, Site, THREADS, program};
 
 /// How to start it.
-pub(super) fn command(site: &Site) -> io::Result<(PathBuf, Vec<String>)> {
+pub(super) fn command(site: &Site) -> io::Result<Program> {
     let config = site.dir.join("haproxy.cfg");
     std::fs::write(&config, text(site))?;
-    let args = ["-db", "-f", &config.to_string_lossy()].map(str::to_owned);
-    Ok((program("haproxy")?, args.into()))
+    Ok(Program::new(program("haproxy")?).args(["-db".as_ref(), "-f".as_ref(), config.as_os_str()]))
 }
 
 // Private

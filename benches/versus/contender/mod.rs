@@ -1,21 +1,27 @@
 //! The contenders: three balancers, the same nodes behind each, the same features enabled.
+//!
+//! Over HTTP they have the configuration that clusterctl renders; two more have as little of it as
+//! possible.
 
+mod bare;
 mod builtin;
 mod haproxy;
 mod nginx;
+mod rendered;
+mod running;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use clusterctl::dataplane_config::Dataplane;
+use clusterctl::profile::BalancerKind;
 
-use crate::load;
-use crate::meter::Meter;
-use crate::process::Process;
+use crate::load::{self, Service};
 
 pub(crate) use builtin::config;
+pub(crate) use rendered::Size;
+pub(crate) use running::Running;
 
 /// Threads or workers of each.
 const THREADS: u16 = 2;
@@ -29,17 +35,12 @@ pub(crate) enum Contender {
     Builtin,
     /// The peer to beat.
     Haproxy,
-    /// nginx with its stream module.
+    /// nginx; over TCP with its stream module.
     Nginx,
-}
-
-/// A running balancer; dropping it stops it.
-pub(crate) struct Running {
-    /// Which balancer it is.
-    pub(crate) contender: Contender,
-    /// The address for clients.
-    pub(crate) address: SocketAddr,
-    process: Process,
+    /// HAProxy with as little configuration as HTTP needs.
+    BareHaproxy,
+    /// nginx with as little configuration as HTTP needs.
+    BareNginx,
 }
 
 /// The settings of a balancer: where to listen, where its nodes are, and a directory of its own.
@@ -51,9 +52,26 @@ pub(crate) struct Site<'a> {
     pub(crate) dir: &'a Path,
 }
 
+/// How a balancer for HTTP is set up.
+pub(crate) struct Setup {
+    /// What it is planned for.
+    pub(crate) size: Size,
+    /// Whether HAProxy and nginx may use huge pages, as when clusterctl starts them. Where memory is
+    /// measured, they would hide small amounts.
+    pub(crate) huge_pages: bool,
+}
+
 impl Contender {
-    /// All, the built-in one first.
-    pub(crate) const ALL: [Contender; 3] = [Contender::Builtin, Contender::Haproxy, Contender::Nginx];
+    /// Those that are compared over TCP, the built-in one first.
+    pub(crate) const TCP: [Contender; 3] = [Contender::Builtin, Contender::Haproxy, Contender::Nginx];
+    /// Those that are compared over HTTP, the built-in one first.
+    pub(crate) const HTTP: [Contender; 5] = [
+        Contender::Builtin,
+        Contender::Haproxy,
+        Contender::Nginx,
+        Contender::BareHaproxy,
+        Contender::BareNginx,
+    ];
 
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
@@ -61,13 +79,14 @@ impl Contender {
             Contender::Builtin => "builtin",
             Contender::Haproxy => "haproxy",
             Contender::Nginx => "nginx",
+            Contender::BareHaproxy => "bare-haproxy",
+            Contender::BareNginx => "bare-nginx",
         }
     }
 
-    /// Starts it in front of `nodes`, with its files in `dir`, and waits until it serves.
+    /// Starts it for TCP in front of `nodes`, with its files in `dir`, and waits until it serves.
     pub(crate) fn start(self, nodes: &[SocketAddr], dir: &Path) -> io::Result<Running> {
-        let dir = dir.join(self.name());
-        std::fs::create_dir_all(&dir)?;
+        let dir = self.dir(dir)?;
         let [listen, stats] = free_ports()?;
         let site = Site {
             listen,
@@ -75,58 +94,60 @@ impl Contender {
             nodes,
             dir: &dir,
         };
-        let (program, args) = match self {
+        let program = match self {
             Contender::Builtin => builtin::command(&builtin::config(&site), &dir),
             Contender::Haproxy => haproxy::command(&site),
             Contender::Nginx => nginx::command(&site),
+            Contender::BareHaproxy | Contender::BareNginx => Err(io::Error::other("compared over HTTP only")),
         }?;
-        let serves = || load::one_echo(listen);
-        Running::new(self, listen, &dir, serves, &program, &args)
+        let protocol = load::tcp();
+        let serves = || {
+            load::try_once(Service {
+                address: listen,
+                protocol: &protocol,
+            })
+        };
+        Running::new(self, listen, &dir, serves, &program)
     }
-}
 
-impl Running {
-    /// The built-in data plane with `config`, once `serves` returns true.
-    pub(crate) fn builtin(
-        config: &Dataplane,
+    /// Starts it for HTTP in front of `nodes`, with its files in `dir`, and waits until `serves`
+    /// succeeds.
+    pub(crate) fn start_http(
+        self,
+        nodes: &[SocketAddr],
+        setup: &Setup,
         dir: &Path,
-        serves: impl Fn() -> io::Result<()>,
+        serves: impl Fn(SocketAddr) -> io::Result<()>,
     ) -> io::Result<Running> {
-        let (program, args) = builtin::command(config, dir)?;
-        Running::new(
-            Contender::Builtin,
-            config.frontends[0].listen[0],
-            dir,
-            serves,
-            &program,
-            &args,
-        )
-    }
-
-    /// A meter of its processes.
-    pub(crate) fn meter(&self) -> Meter {
-        Meter::new(self.process.all())
+        let dir = self.dir(dir)?;
+        let [listen, stats] = free_ports()?;
+        let site = Site {
+            listen,
+            stats,
+            nodes,
+            dir: &dir,
+        };
+        let rendered = |kind| rendered::program(kind, listen, nodes, &setup.size, &dir);
+        let mut program = match self {
+            Contender::Builtin => rendered(BalancerKind::Builtin),
+            Contender::Haproxy => rendered(BalancerKind::Haproxy),
+            Contender::Nginx => rendered(BalancerKind::Nginx),
+            Contender::BareHaproxy => bare::haproxy(&site, &setup.size),
+            Contender::BareNginx => bare::nginx(&site, &setup.size),
+        }?;
+        if !setup.huge_pages {
+            program.env.clear();
+        }
+        Running::new(self, listen, &dir, || serves(listen), &program)
     }
 
     // Private
 
-    fn new(
-        contender: Contender,
-        address: SocketAddr,
-        dir: &Path,
-        serves: impl Fn() -> io::Result<()>,
-        program: &Path,
-        args: &[String],
-    ) -> io::Result<Running> {
-        let mut process = Process::start(program, args, &dir.join("log"))?;
-        process.wait_until(serves).map_err(|error| {
-            io::Error::other(format!("{}: {error}; see {}", contender.name(), dir.display()))
-        })?;
-        Ok(Running {
-            contender,
-            address,
-            process,
-        })
+    /// Its own directory in `dir`.
+    fn dir(self, dir: &Path) -> io::Result<PathBuf> {
+        let dir = dir.join(self.name());
+        std::fs::create_dir_all(&dir)?;
+        Ok(dir)
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use clusterctl::platform::Program;
 
 use super::{MAXCONN, Site, THREADS, program};
 
@@ -11,13 +13,31 @@ use super::{MAXCONN, Site, THREADS, program};
 const STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// How to start it.
-pub(super) fn command(site: &Site) -> io::Result<(PathBuf, Vec<String>)> {
+pub(super) fn command(site: &Site) -> io::Result<Program> {
     let config = site.dir.join("nginx.conf");
     std::fs::write(&config, text(site))?;
-    let (config, dir) = (config.to_string_lossy(), site.dir.to_string_lossy());
-    let log = site.dir.join("log");
-    let args = ["-c", &config, "-p", &dir, "-e", &log.to_string_lossy()].map(str::to_owned);
-    Ok((program("nginx")?, args.into()))
+    program_with(&config, site.dir)
+}
+
+/// nginx with the file `config`, and its own files in `dir`.
+pub(super) fn program_with(config: &Path, dir: &Path) -> io::Result<Program> {
+    let nginx = Program::new(program("nginx")?);
+    Ok(nginx
+        .arg("-c")
+        .arg(config)
+        .arg("-p")
+        .arg(dir)
+        .arg("-e")
+        .arg(dir.join("log")))
+}
+
+/// The line that lets workers open the files of this user.
+pub(super) fn user() -> &'static str {
+    if nix::unistd::geteuid().is_root() {
+        "user root;"
+    } else {
+        ""
+    }
 }
 
 // Private
@@ -25,11 +45,7 @@ pub(super) fn command(site: &Site) -> io::Result<(PathBuf, Vec<String>)> {
 fn text(site: &Site) -> String {
     let Site { listen, dir, .. } = site;
     let dir = dir.display();
-    let user = if nix::unistd::geteuid().is_root() {
-        "user root;"
-    } else {
-        ""
-    };
+    let user = user();
     let module = if Path::new(STREAM).exists() {
         format!("load_module {STREAM};")
     } else {

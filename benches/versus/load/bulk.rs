@@ -1,11 +1,10 @@
 //! A few streams that send as much as they can and read it all back.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
 
 use mio::{Events, Interest, Poll, Token};
 
-use super::{Sample, Sources, TIMEOUT, Window, many_connected};
+use super::{Client, Sample, Service, Sources, TIMEOUT, Window};
 
 /// Streams at the same time.
 const STREAMS: usize = 8;
@@ -13,9 +12,13 @@ const STREAMS: usize = 8;
 const CHUNK: usize = 256 * 1024;
 
 /// Runs until `window` is over. An operation is a byte that came back.
-pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window) -> io::Result<Sample> {
+pub(crate) fn run(service: Service<'_>, sources: &mut Sources, mut window: Window) -> io::Result<Sample> {
     let mut poll = Poll::new()?;
-    let mut streams = many_connected(STREAMS, sources, target)?;
+    let connected = sources.take(STREAMS).map(|source| {
+        let client = Client::connect(service.protocol, source, service.address)?;
+        Ok(client.into_async()?.stream)
+    });
+    let mut streams = connected.collect::<io::Result<Vec<_>>>()?;
     for (token, stream) in streams.iter_mut().enumerate() {
         let both = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(stream, Token(token), both)?;

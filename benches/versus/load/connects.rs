@@ -7,15 +7,17 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
-use super::{MESSAGE, Sample, Sources, TIMEOUT, Window};
+use super::{Exchange, Sample, Service, Sources, TIMEOUT, Window};
 
 /// Clients at the same time.
 const CLIENTS: usize = 32;
+/// The size of a read; answers are smaller.
+const READ: usize = 2048;
 
 /// Runs until `window` is over.
-pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window) -> io::Result<Sample> {
+pub(crate) fn run(service: Service<'_>, sources: &mut Sources, mut window: Window) -> io::Result<Sample> {
     let mut poll = Poll::new()?;
-    let mut begin = |token, poll: &Poll| Client::begin(sources, target, token, poll);
+    let mut begin = |token, poll: &Poll| Client::begin(sources, service.address, token, poll);
     let mut clients = (0..CLIENTS)
         .map(|token| begin(token, &poll))
         .collect::<io::Result<Vec<_>>>()?;
@@ -30,7 +32,7 @@ pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window)
         }
         for event in &events {
             let Token(token) = event.token();
-            if clients[token].go_on()? {
+            if clients[token].go_on(&service.protocol.message)? {
                 window.count(1);
                 clients[token] = begin(token, &poll)?;
             }
@@ -42,14 +44,8 @@ pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window)
 
 struct Client {
     stream: TcpStream,
-    state: State,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Connecting,
-    /// The number of missing bytes of the answer.
-    Asked(usize),
+    /// What has arrived of the answer; none before the request is sent.
+    answer: Option<Vec<u8>>,
 }
 
 impl Client {
@@ -58,28 +54,27 @@ impl Client {
         let mut stream = connecting(source, target)?;
         poll.registry()
             .register(&mut stream, Token(token), Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Client {
-            stream,
-            state: State::Connecting,
-        })
+        Ok(Client { stream, answer: None })
     }
 
     /// Reads and writes until it would block; returns whether the answer is complete.
-    fn go_on(&mut self) -> io::Result<bool> {
-        match self.state {
-            State::Connecting => match self.stream.write(&MESSAGE) {
-                Ok(_) => self.state = State::Asked(MESSAGE.len()),
+    fn go_on(&mut self, exchange: &Exchange) -> io::Result<bool> {
+        let Some(answer) = &mut self.answer else {
+            match self.stream.write(exchange.request()) {
+                Ok(_) => self.answer = Some(Vec::new()),
                 Err(error) if is_early(&error) => {}
                 Err(error) => return Err(error),
-            },
-            State::Asked(missing) => match self.stream.read(&mut [0; MESSAGE.len()][..missing]) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => self.state = State::Asked(missing - read),
-                Err(error) if is_early(&error) => {}
-                Err(error) => return Err(error),
-            },
+            }
+            return Ok(false);
+        };
+        let mut buffer = [0; READ];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => answer.extend_from_slice(&buffer[..read]),
+            Err(error) if is_early(&error) => {}
+            Err(error) => return Err(error),
         }
-        Ok(matches!(self.state, State::Asked(0)))
+        Ok(exchange.answered(answer)?.is_some())
     }
 }
 

@@ -1,49 +1,33 @@
 //! Small messages in both directions, each sent when the answer to the one before has arrived.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::io;
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Token};
 
-use super::{MESSAGE, Sample, Sources, TIMEOUT, Window, many_connected};
+use super::{Clients, Sample, Service, Sources, Window};
 
-/// Connections at the same time.
-const CONNECTIONS: usize = 64;
-
-/// Runs until `window` is over.
-pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window) -> io::Result<Sample> {
-    let mut poll = Poll::new()?;
-    let mut streams = many_connected(CONNECTIONS, sources, target)?;
-    for (token, stream) in streams.iter_mut().enumerate() {
-        poll.registry()
-            .register(stream, Token(token), Interest::READABLE)?;
-        stream.write_all(&MESSAGE)?;
+/// Runs `connections` until `window` is over.
+pub(crate) fn run(
+    connections: usize,
+    service: Service<'_>,
+    sources: &mut Sources,
+    mut window: Window,
+) -> io::Result<Sample> {
+    let mut clients = Clients::connect(connections, service, sources)?;
+    for token in 0..connections {
+        clients.send(token)?;
     }
-    let mut missing = [MESSAGE.len(); CONNECTIONS];
-    let mut buffer = MESSAGE;
-    let mut events = Events::with_capacity(CONNECTIONS);
+    let mut events = Events::with_capacity(connections);
     loop {
         if let Some(sample) = window.tick() {
             return Ok(sample);
         }
-        poll.poll(&mut events, Some(TIMEOUT))?;
-        if events.is_empty() {
-            return Err(ErrorKind::TimedOut.into());
-        }
+        clients.wait(&mut events)?;
         for event in &events {
             let Token(token) = event.token();
-            let stream = &mut streams[token];
-            let read = match stream.read(&mut buffer[..missing[token]]) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error),
-            };
-            missing[token] -= read;
-            if missing[token] == 0 {
-                missing[token] = MESSAGE.len();
+            if clients.receive(token)? {
                 window.count(1);
-                stream.write_all(&MESSAGE)?;
+                clients.send(token)?;
             }
         }
     }

@@ -2,62 +2,50 @@
 //! connection has an address of its own, so that the balancer's tables are used.
 
 pub(crate) mod bulk;
+mod client;
+mod clients;
 pub(crate) mod connects;
 pub(crate) mod echo;
+mod exchange;
 pub(crate) mod held;
 pub(crate) mod paced;
 mod sources;
+pub(crate) mod streams;
+pub(crate) mod stuck;
+pub(crate) mod uploads;
 mod window;
 
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use client::{AsyncClient, Received};
+use clients::Clients;
 
+pub(crate) use client::Client;
+pub(crate) use exchange::{Answer, Exchange, Protocol};
 pub(crate) use sources::Sources;
 pub(crate) use window::{Sample, Window};
 
-/// The message, sent and echoed.
-const MESSAGE: [u8; 64] = [b'm'; 64];
 /// The time limit of any operation.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connects once, sends a message and reads it back.
-pub(crate) fn one_echo(target: SocketAddr) -> io::Result<()> {
-    echo_once(&mut connected(Ipv4Addr::LOCALHOST, target)?)
+/// A balancer as its clients know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Service<'a> {
+    /// Its address.
+    pub(crate) address: SocketAddr,
+    /// What they send.
+    pub(crate) protocol: &'a Protocol,
 }
 
-// Private
-
-/// A blocking connection from `source`, with timeouts.
-fn connected(source: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((source, 0)).into())?;
-    socket.set_tcp_nodelay(true)?;
-    socket.connect_timeout(&target.into(), TIMEOUT)?;
-    socket.set_read_timeout(Some(TIMEOUT))?;
-    Ok(socket.into())
+/// Over TCP: 64 bytes, which come back.
+pub(crate) fn tcp() -> Protocol {
+    const SIZE: usize = 64;
+    Protocol::of(Exchange::new(vec![b'm'; SIZE], Answer::Bytes(SIZE)))
 }
 
-/// Connections that do not block.
-fn many_connected(
-    count: usize,
-    sources: &mut Sources,
-    target: SocketAddr,
-) -> io::Result<Vec<mio::net::TcpStream>> {
-    sources
-        .take(count)
-        .map(|source| {
-            let mut stream = connected(source, target)?;
-            echo_once(&mut stream)?;
-            stream.set_nonblocking(true)?;
-            Ok(mio::net::TcpStream::from_std(stream))
-        })
-        .collect()
-}
-
-fn echo_once(stream: &mut TcpStream) -> io::Result<()> {
-    stream.write_all(&MESSAGE)?;
-    stream.read_exact(&mut [0; MESSAGE.len()])
+/// Connects once, and has one exchange.
+pub(crate) fn try_once(service: Service<'_>) -> io::Result<()> {
+    Client::connect(service.protocol, Ipv4Addr::LOCALHOST, service.address).map(drop)
 }

@@ -8,21 +8,17 @@ mod client;
 mod figures;
 mod kind;
 mod node;
-mod rendered;
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use clusterctl::profile::BalancerKind;
-
 pub(crate) use figures::StreamFigures;
 
 use self::client::Clients;
 use self::kind::Kind;
-use self::rendered::Rendered;
 use crate::args::Args;
-use crate::contender::Contender;
+use crate::contender::{Contender, Setup, Size};
 use crate::noise::Noise;
 
 /// Streams at the same time.
@@ -46,13 +42,19 @@ pub(crate) fn compare(args: &Args) -> io::Result<StreamFigures> {
     let dir = tempfile::Builder::new().prefix("versus").tempdir()?;
     let mut paths: Vec<(Path, SocketAddr)> = vec![(Path::Direct, nodes[0])];
     let mut running = Vec::new();
-    for (contender, kind) in [
-        (Contender::Haproxy, BalancerKind::Haproxy),
-        (Contender::Nginx, BalancerKind::Nginx),
-    ] {
+    let setup = Setup {
+        size: Size {
+            maxconn: 300,
+            threads: 2,
+            sources: Vec::new(),
+        },
+        huge_pages: true,
+    };
+    let connects = |address| std::net::TcpStream::connect(address).map(drop);
+    for contender in [Contender::Haproxy, Contender::Nginx] {
         if !args.without.contains(&contender) {
-            let rendered = Rendered::start(kind, &nodes, &dir.path().join(contender.name()))?;
-            paths.push((Path::Through(contender), rendered.address()));
+            let rendered = contender.start_http(&nodes, &setup, dir.path(), connects)?;
+            paths.push((Path::Through(contender), rendered.address));
             running.push(rendered);
         }
     }

@@ -1,5 +1,6 @@
 //! Logging: only changes, one line each. `CLUSTERCTL_LOG` is its filter, `info` by default.
 
+mod journal;
 mod throttle;
 
 pub use throttle::Throttle;
@@ -7,13 +8,30 @@ pub use throttle::Throttle;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Sends the log lines of this process to standard error. Later calls change nothing.
+use journal::Journal;
+
+/// Sends the log lines of this process to standard error, or to the journal of systemd where that is
+/// what standard error goes to. Later calls change nothing.
 pub fn init() {
     let filter = EnvFilter::try_from_env("CLUSTERCTL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // Only a second call fails, and the first one stays in effect.
-    let _already = tracing_subscriber::fmt()
+    let _already = match Journal::behind_stderr() {
+        Some(journal) => tracing_subscriber::registry()
+            .with(filter)
+            .with(journal)
+            .try_init(),
+        None => lines(filter),
+    };
+}
+
+// Private
+
+fn lines(filter: EnvFilter) -> Result<(), tracing_subscriber::util::TryInitError> {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colour)
         .with_target(false)
@@ -21,5 +39,6 @@ pub fn init() {
         // A line that cannot be written, on a full disk, is lost; an error on the same stream would
         // panic.
         .log_internal_errors(false)
-        .try_init();
+        .finish()
+        .try_init()
 }

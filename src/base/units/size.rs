@@ -24,6 +24,12 @@ impl Size {
     }
 }
 
+impl From<u64> for Size {
+    fn from(bytes: u64) -> Size {
+        Size(bytes)
+    }
+}
+
 impl FromStr for Size {
     type Err = UnitError;
 

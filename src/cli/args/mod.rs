@@ -1,9 +1,13 @@
 //! The command line as it is typed.
 
+mod change;
 mod count;
 mod erlang;
+mod export;
 mod load_test;
 mod period;
+mod rebalance;
+mod switch;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -12,8 +16,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use change::{Closing, NodeAdd, NodeRemove, NodeVerb, Planning, Reload, Restart, Scale};
 pub(super) use erlang::{Call, Erlang, Question};
+pub(super) use export::{Export, ExportContainer, ExportStop, ExportSystemd, ExportVerb};
 pub(super) use load_test::LoadTest;
+pub(super) use rebalance::Rebalance;
+pub(super) use switch::Switch;
 
 use super::balancer_name::{BalancerName, BalancerNames};
 use super::help;
@@ -110,13 +118,22 @@ pub(super) enum Verb {
     Restart(Restart),
     /// Apply the changed profile without losing a connection
     #[command(after_long_help = help::RELOAD)]
-    Reload,
+    Reload(Reload),
+    /// Give the running cluster another number of nodes
+    #[command(after_long_help = help::SCALE)]
+    Scale(Scale),
+    /// Let another balancer take over without losing a connection
+    #[command(after_long_help = help::SWITCH)]
+    Switch(Switch),
     /// Give a node no new connections or sessions; established ones stay
     #[command(after_long_help = help::DRAIN)]
     Drain(Drain),
     /// Undo a drain; start the node if the drain had stopped it
     #[command(after_long_help = help::READY)]
     Ready(Ready),
+    /// Close connections of nodes that hold too many, so that their clients get other nodes
+    #[command(after_long_help = help::REBALANCE)]
+    Rebalance(Rebalance),
     /// Show which nodes are up, how many connections each holds, and whether that is even
     #[command(after_long_help = help::STATUS)]
     Status,
@@ -147,12 +164,15 @@ pub(super) enum Verb {
     /// List and show profiles, and print their schema
     #[command(after_long_help = help::PROFILE)]
     Profile(Profile),
-    /// Run one MCP node alone, in the foreground
+    /// Run one MCP node alone, in the foreground; or add nodes to the cluster, and remove them
     #[command(after_long_help = help::NODE)]
     Node(Node),
     /// Run the built-in load balancer alone, in the foreground
     #[command(after_long_help = help::DATAPLANE)]
     Dataplane(Dataplane),
+    /// Print a unit of systemd, or a Containerfile, that runs the cluster
+    #[command(after_long_help = help::EXPORT)]
+    Export(Export),
     /// Print completions for a shell
     #[command(after_long_help = help::COMPLETIONS)]
     Completions(Completions),
@@ -162,6 +182,13 @@ pub(super) enum Verb {
     /// Run the supervisor (what `start` spawns)
     #[command(hide = true)]
     Supervise,
+}
+
+impl Verb {
+    /// Whether this process is a node or a balancer.
+    pub(super) const fn serves_clients(&self) -> bool {
+        matches!(self, Verb::Node(Node { verb: None, .. }) | Verb::Dataplane(_))
+    }
 }
 
 /// `start`
@@ -179,6 +206,12 @@ pub(super) struct Start {
     /// How long to wait until all nodes and the balancer serve
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub(super) timeout: Period,
+    /// At the end, answer /ready with 503 for this long before connections are refused
+    #[arg(long, value_name = "DURATION", requires = "foreground")]
+    pub(super) announce: Option<Period>,
+    /// At the end, close the connections that are left evenly over this time
+    #[arg(long, value_name = "DURATION", requires = "foreground")]
+    pub(super) over: Option<Period>,
 }
 
 /// `stop`
@@ -187,13 +220,8 @@ pub(super) struct Stop {
     /// Time that established connections get to end by themselves
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     pub(super) grace: Period,
-}
-
-/// `restart`
-#[derive(Debug, Args)]
-pub(super) struct Restart {
-    /// Node [default: everything]
-    pub(super) node: Option<String>,
+    #[command(flatten)]
+    pub(super) ending: Ending,
 }
 
 /// `drain`
@@ -232,6 +260,9 @@ pub(super) struct Health {
     /// Show it repeatedly, at this interval
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     pub(super) continuous: Option<Period>,
+    /// Exit with 0 also when degraded, while the balancer and a node serve
+    #[arg(long)]
+    pub(super) serving: bool,
 }
 
 /// `logs`
@@ -302,12 +333,27 @@ pub(super) enum ProfileVerb {
     Schema,
 }
 
+/// How a process or the cluster ends: the balancer in front notices first, and clients are not cut
+/// off all at the same moment.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Ending {
+    /// Answer /ready with 503 for this long before connections are refused
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub(super) announce: Period,
+    /// Close the connections that are left evenly over this time
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub(super) over: Period,
+}
+
 /// `node`
 #[derive(Debug, Args)]
+#[command(subcommand_negates_reqs = true)]
 pub(super) struct Node {
+    #[command(subcommand)]
+    pub(super) verb: Option<NodeVerb>,
     /// Its name, which clients see as serverInfo.name
-    #[arg(long)]
-    pub(super) name: String,
+    #[arg(long, required = true)]
+    pub(super) name: Option<String>,
     /// Address for MCP over TCP, newline-delimited JSON-RPC
     #[arg(long, value_name = "ADDRESS:PORT", required_unless_present = "http")]
     pub(super) tcp: Option<SocketAddr>,
@@ -320,6 +366,8 @@ pub(super) struct Node {
     /// Connections to hold at most
     #[arg(long, value_name = "N", default_value_t = 35_000, value_parser = count(0..=MANY), allow_negative_numbers = true)]
     pub(super) max_connections: u32,
+    #[command(flatten)]
+    pub(super) ending: Ending,
     /// Fault injection, for drills: delay every answer, also to health checks, by this much
     #[arg(long, value_name = "DURATION", hide = true, default_value = "0s")]
     pub(super) delay: Period,
@@ -334,6 +382,8 @@ pub(super) struct Dataplane {
     /// Its configuration, as `clusterctl render builtin` prints it
     #[arg(long, value_name = "FILE")]
     pub(super) config: PathBuf,
+    #[command(flatten)]
+    pub(super) ending: Ending,
 }
 
 /// `completions`

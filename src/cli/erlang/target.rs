@@ -30,20 +30,20 @@ pub(super) async fn of(
             Failure::usage(format!("`{}` is not a node name", excerpt(&args.node)))
                 .hint("a full name is written `name@host`".to_owned()),
         ),
-        None => member(settings, args),
+        None => member(settings, args).await,
     }
 }
 
 // Private
 
 /// A node of the running cluster.
-fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
+async fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
     let run_dir = settings.run_dir()?;
-    let record = Record::read(&run_dir).map_err(Failure::new)?;
+    let record = Record::of_running(&run_dir).await.map_err(Failure::new)?;
     let record = record.filter(|record| record.supervisor().is_alive() || !record.living().is_empty());
     // Whichever profile was named, the running cluster is the one to query.
     let cluster = match record {
-        Some(record) => profile::load(&record.launch.source)?,
+        Some(record) => profile::load_with(&record.launch.source, &record.launch.resolved)?,
         None => return Err(nothing_runs(&run_dir)),
     };
     let Some(node) = cluster.node(&args.node) else {

@@ -16,7 +16,7 @@ use crate::load_test::{Cluster, Member, Order, Protocol, Sources};
 use crate::mcp::Revision;
 use crate::plan::{self, Demand, GeneratorPlan, Room};
 use crate::platform::Host;
-use crate::profile::{self, BalancerKind, Runtime, Sticky};
+use crate::profile::{self, Runtime, Sticky};
 use crate::render;
 
 /// The test that the arguments describe, planned for this host.
@@ -273,23 +273,19 @@ fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> 
             .hint("`clusterctl start` starts one; `--target` tests another address".to_owned())
     })?;
     let address = balancer.endpoints.listeners.get(protocol.listener());
-    let http = BalancerKind::ALL.iter().filter(|kind| kind.facts().serves_http);
-    let commands: Vec<String> = http.map(|kind| format!("`clusterctl start {kind}`")).collect();
     address.copied().ok_or_else(|| {
-        let why = if balancer.kind.facts().serves_http {
-            let key = protocol.listener();
-            let service = if protocol == Protocol::Tcp {
-                "raw TCP"
-            } else {
-                "HTTP"
-            };
-            format!("the profile has no `listen.{key}`, or its nodes have no {service}")
+        let key = protocol.listener();
+        let service = if protocol == Protocol::Tcp {
+            "raw TCP"
         } else {
-            "it serves TCP only".to_owned()
+            "HTTP"
         };
-        Failure::because(format!("{} does not serve {protocol}: {why}", balancer.kind))
-            .exit(Exit::Unclear)
-            .hint(format!("{} serve tcp, http, ws and sse", commands.join(" and ")))
+        Failure::because(format!(
+            "{} does not serve {protocol}: the profile has no `listen.{key}`, or its nodes have no {service}",
+            balancer.kind
+        ))
+        .exit(Exit::Unclear)
+        .hint("`clusterctl status` shows the listeners".to_owned())
     })
 }
 

@@ -4,29 +4,33 @@
 //! exact over all threads. A client's stickiness is looked up before, under its own entry's lock:
 //! the order of locks is table, backend, inbox.
 
+mod former;
 mod lease;
 mod queue;
 #[cfg(test)]
 pub(crate) mod tests;
+mod used_ids;
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
-use super::balance::{Balance, Candidate};
+use super::balance::{Balance, Candidate, ClientKey};
 use super::clock::Clock;
 use super::counters::Counters;
+use super::http_counters::HttpCounters;
 use super::server::{Server, lock};
 use super::sticky::StickyTable;
 use crate::dataplane_config::{DataplaneBackend, DataplaneCheck};
 use crate::haproxy_api::server::BackendFigures;
 
+use former::FormerServers;
 pub(crate) use lease::Lease;
 use queue::Queue;
 pub(crate) use queue::{Notify, Waiter};
+use used_ids::UsedIds;
 
 /// A group of servers.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub(crate) struct Backend {
     pub(crate) name: String,
     pub(crate) id: u32,
     pub(crate) counters: Counters,
+    pub(crate) http: HttpCounters,
     clock: Clock,
     pool: ArcSwap<Pool>,
     choice: Mutex<Choice>,
@@ -42,6 +47,8 @@ pub(crate) struct Backend {
     availability: Mutex<Availability>,
     /// HAProxy's `fullconn`, only for display.
     fullconn: AtomicU32,
+    former: Mutex<FormerServers>,
+    used_ids: Mutex<UsedIds>,
 }
 
 /// The configured part of a backend; replaced as a whole.
@@ -50,6 +57,8 @@ pub(crate) struct Pool {
     pub(crate) config: DataplaneBackend,
     pub(crate) servers: Vec<Arc<Server>>,
     pub(crate) sticky: Option<Arc<StickyTable>>,
+    /// The backend whose servers of the same names decide on the health and the state of these.
+    pub(crate) tracks: Option<Arc<Backend>>,
 }
 
 /// The data that the lock guards.
@@ -92,18 +101,45 @@ impl Pool {
         self.servers.iter().find(|server| server.name == name)
     }
 
-    /// How its servers are checked.
-    pub(crate) const fn check(&self) -> Option<DataplaneCheck> {
-        self.config.check
+    /// Whether `server` is one of its servers.
+    pub(crate) fn has(&self, server: &Arc<Server>) -> bool {
+        self.servers.iter().any(|it| Arc::ptr_eq(it, server))
+    }
+
+    /// How `server` is checked; `None` if it tracks another one or is not checked.
+    pub(crate) fn check_of(&self, server: &Server) -> Option<DataplaneCheck> {
+        match server.config().added {
+            Some(added) => added.check.filter(|_| self.tracked_by(&server.name).is_none()),
+            None => self.config.check.filter(|_| self.tracks.is_none()),
+        }
+    }
+
+    /// The server that a server called `name` tracks, and its backend.
+    pub(crate) fn tracked_by(&self, name: &str) -> Option<(&Arc<Backend>, Arc<Server>)> {
+        let backend = self.tracks.as_ref()?;
+        Some((backend, Arc::clone(backend.pool().named(name)?)))
+    }
+
+    /// Whether its servers speak HTTP.
+    pub(crate) const fn is_http(&self) -> bool {
+        self.config.http.is_some()
+    }
+
+    /// The name of the cookie that names a client's server.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        self.config.http.as_ref()?.cookie.as_deref()
     }
 }
 
 impl Backend {
-    pub(crate) fn new(id: u32, pool: Pool, fullconn: u32, clock: Clock) -> Backend {
+    pub(crate) fn new(id: u32, pool: Pool, fullconn: u32, workers: u16, clock: Clock) -> Backend {
+        let mut used_ids = UsedIds::default();
+        used_ids.add(&pool.servers);
         Backend {
             name: pool.config.name.clone(),
             id,
             counters: Counters::default(),
+            http: HttpCounters::new(workers),
             clock,
             choice: Mutex::new(Choice {
                 balance: Balance::new(pool.config.algorithm),
@@ -118,6 +154,8 @@ impl Backend {
                 times_down: 0,
             }),
             fullconn: AtomicU32::new(fullconn),
+            former: Mutex::default(),
+            used_ids: Mutex::new(used_ids),
             pool: ArcSwap::from_pointee(pool),
         }
     }
@@ -128,30 +166,54 @@ impl Backend {
             lock(&self.choice).balance = Balance::new(pool.config.algorithm);
         }
         self.fullconn.store(fullconn, Relaxed);
+        lock(&self.used_ids).add(&pool.servers);
+        lock(&self.former).add(&self.pool().servers, &pool.servers);
         self.pool.store(Arc::new(pool));
         self.serve_waiting();
     }
 
-    /// The servers and their configuration.
-    pub(crate) fn pool(&self) -> Arc<Pool> {
-        self.pool.load_full()
+    /// The servers and their configuration. A guard counts no reference, which all workers would share.
+    pub(crate) fn pool(&self) -> Guard<Arc<Pool>> {
+        self.pool.load()
     }
 
-    /// A server for the client at `client`, except `tried`. When no server has room, `waiter` is
-    /// queued.
+    /// The lowest id that none of its servers has had.
+    pub(crate) fn next_id(&self) -> Option<u32> {
+        lock(&self.used_ids).next()
+    }
+
+    /// The server that has or had `id`, if its name is not `name`.
+    pub(crate) fn id_of_other(&self, id: u32, name: &str) -> Option<String> {
+        lock(&self.used_ids).other(id, name).map(str::to_owned)
+    }
+
+    /// A server for `client`, except `tried`: the `preferred` one if it serves. When no
+    /// server has room, `waiter` is queued.
     pub(crate) fn assign(
         self: &Arc<Self>,
-        client: IpAddr,
+        client: ClientKey,
+        preferred: Option<u32>,
         tried: &[u32],
         waiter: impl FnOnce() -> Waiter,
     ) -> Assigned {
         let pool = self.pool.load();
+        let serving = |id: Option<u32>| {
+            let server = id.and_then(|id| pool.server(id));
+            server.filter(|server| server.serves() && !tried.contains(&server.id))
+        };
+        let preferred = preferred.and_then(|id| pool.server(id));
+        let preferred = preferred.filter(|server| server.keeps_clients() && !tried.contains(&server.id));
+        if let Some(server) = preferred {
+            let assigned = self.take(server, waiter);
+            if matches!(assigned, Assigned::Wait) {
+                self.serve_waiting();
+            }
+            return assigned;
+        }
         let mut waiter = Some(waiter);
         let mut assigned = Assigned::Nothing;
         let mut choose = |known: Option<u32>| {
-            let known = known
-                .and_then(|id| pool.server(id))
-                .filter(|server| server.serves() && !tried.contains(&server.id));
+            let known = serving(known);
             let waiter = waiter.take()?;
             assigned = match known {
                 Some(server) => self.take(server, waiter),
@@ -165,7 +227,9 @@ impl Backend {
         };
         match &pool.sticky {
             Some(table) => {
-                table.assign(client, Instant::now(), |known| choose(known).map(|id| (id, ())));
+                table.assign(client.address, Instant::now(), |known| {
+                    choose(known).map(|id| (id, ()))
+                });
             }
             None => {
                 choose(None);
@@ -206,7 +270,7 @@ impl Backend {
             let lease = Lease::new(Arc::clone(self), Arc::clone(server), &self.clock);
             drop(choice);
             if let Some(table) = &pool.sticky {
-                table.assign(waiter.client, Instant::now(), |_| Some((server.id, ())));
+                table.assign(waiter.client.address, Instant::now(), |_| Some((server.id, ())));
             }
             waiter.served(lease);
         }
@@ -239,14 +303,16 @@ impl Backend {
     /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
         self.counters.clear(all);
+        self.http.clear(all);
         if all {
             lock(&self.availability).times_down = 0;
+            lock(&self.former).clear();
         }
     }
 
     /// The figures for the runtime API.
     pub(crate) fn figures(&self) -> BackendFigures {
-        let pool = self.pool();
+        let (pool, now) = (self.pool(), self.clock.now());
         let availability = lock(&self.availability);
         let since = Instant::now().saturating_duration_since(availability.since);
         let down = if availability.up {
@@ -254,15 +320,20 @@ impl Backend {
         } else {
             availability.down + since
         };
-        let sum = |of: fn(&Server) -> u64| pool.servers.iter().map(|server| of(server)).sum();
+        let (former_up, former_down) = lock(&self.former).bytes();
+        let sum = |of: fn(&Server) -> u64| pool.servers.iter().map(|server| of(server)).sum::<u64>();
         BackendFigures {
             name: self.name.clone(),
             id: self.id,
             algorithm: pool.config.algorithm,
+            cookie: pool.cookie().map(str::to_owned),
             traffic: self.counters.figures(
-                self.clock.now(),
-                sum(|server| server.bytes.up()),
-                sum(|server| server.bytes.down()),
+                now,
+                (
+                    former_up + sum(|server| server.bytes.up()),
+                    former_down + sum(|server| server.bytes.down()),
+                ),
+                pool.is_http().then(|| self.http.figures(now)),
             ),
             sessions_limit: self.fullconn.load(Relaxed),
             last_change: since.as_secs(),
@@ -271,7 +342,7 @@ impl Backend {
             servers: pool
                 .servers
                 .iter()
-                .map(|server| server.figures(pool.check(), &self.clock))
+                .map(|server| server.figures(&pool, &self.clock))
                 .collect(),
         }
     }
@@ -292,7 +363,7 @@ impl Backend {
     fn pick(
         self: &Arc<Self>,
         pool: &Pool,
-        client: IpAddr,
+        client: ClientKey,
         tried: &[u32],
         waiter: impl FnOnce() -> Waiter,
     ) -> Assigned {
@@ -351,7 +422,7 @@ impl Choice {
     fn choose<'a>(
         &mut self,
         pool: &'a Pool,
-        client: IpAddr,
+        client: ClientKey,
         tried: &[u32],
         now: u64,
     ) -> Option<&'a Arc<Server>> {

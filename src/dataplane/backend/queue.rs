@@ -1,10 +1,10 @@
 //! The clients that wait for a server below its maxconn, in the order of arrival.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::lease::Lease;
+use crate::dataplane::balance::ClientKey;
 use crate::dataplane::server::Server;
 
 /// A worker that is notified when one of its sessions has got a server.
@@ -25,8 +25,8 @@ pub(crate) struct Waiter {
     pub(crate) index: u32,
     /// Its number in its worker: places are reused.
     pub(crate) serial: u64,
-    /// The client's address.
-    pub(crate) client: IpAddr,
+    /// What its server depends on.
+    pub(crate) client: ClientKey,
     /// The one server that it waits for.
     pub(crate) server: Option<Arc<Server>>,
     /// When it began to wait, in ms of the clock.
@@ -54,7 +54,7 @@ impl Queue {
     }
 
     /// The client at `at`, and the server that it waits for.
-    pub(super) fn at(&self, at: usize) -> Option<(IpAddr, Option<Arc<Server>>)> {
+    pub(super) fn at(&self, at: usize) -> Option<(ClientKey, Option<Arc<Server>>)> {
         self.0
             .get(at)
             .map(|waiter| (waiter.client, waiter.server.clone()))

@@ -10,6 +10,7 @@ use crate::dataplane::inbox::{Inbox, Order};
 use crate::dataplane::server::Event;
 use crate::dataplane_config::{DataplaneQuestion, DataplaneServer};
 use crate::haproxy_api::ServerState;
+use std::net::IpAddr;
 
 const THREADS: u16 = 8;
 const ROUNDS: u64 = 2_000;
@@ -25,6 +26,7 @@ fn server(id: u32, maxconn: u32) -> Arc<Server> {
         question: DataplaneQuestion::Tcp,
         check_path: DataplaneServer::default_check_path(),
         check_address: None,
+        added: None,
     };
     Arc::new(Server::new(config, ServerState::Ready, THREADS, Instant::now()))
 }
@@ -33,11 +35,14 @@ pub(crate) fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
     let config = DataplaneBackend {
         name: "nodes".into(),
         algorithm: crate::profile::Algorithm::Leastconn,
+        http: None,
         sticky: None,
         queue: 1_000,
         slowstart: crate::base::units::Period::default(),
         check: None,
+        track: None,
         eject_after: 0,
+        eject_errors: None,
         servers: servers
             .iter()
             .map(|server| server.config().as_ref().clone())
@@ -47,8 +52,9 @@ pub(crate) fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
         config,
         servers: servers.to_vec(),
         sticky: None,
+        tracks: None,
     };
-    Arc::new(Backend::new(2, pool, 1, Clock::new()))
+    Arc::new(Backend::new(2, pool, 1, THREADS, Clock::new()))
 }
 
 /// One worker's part: it requests a server, waits when it must, sometimes leaves the queue, and
@@ -56,7 +62,7 @@ pub(crate) fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
 fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
     let poll = Poll::new().unwrap();
     let inbox = Arc::new(Inbox::new(worker, &poll, Token(0)).unwrap());
-    let client = IpAddr::from([10, 0, 0, u8::try_from(worker).unwrap()]);
+    let client = ClientKey::from(IpAddr::from([10, 0, 0, u8::try_from(worker).unwrap()]));
     for serial in 0..ROUNDS {
         let waiter = || Waiter {
             worker: inbox.clone(),
@@ -66,7 +72,7 @@ fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
             server: None,
             since: 0,
         };
-        let lease = match backend.assign(client, &[], waiter) {
+        let lease = match backend.assign(client, None, &[], waiter) {
             Assigned::Server(lease) => lease,
             Assigned::Nothing => panic!("one server always serves, and the queue is long"),
             Assigned::Wait if serial % 7 == 0 && backend.remove_waiter(worker, serial) => continue,
@@ -146,9 +152,9 @@ fn a_worker_that_has_ended_keeps_no_slot() {
     let backend = backend(&servers);
     let poll = Poll::new().unwrap();
     let inbox = Arc::new(Inbox::new(0, &poll, Token(0)).unwrap());
-    let client = IpAddr::from([10, 0, 0, 1]);
+    let client = ClientKey::from(IpAddr::from([10, 0, 0, 1]));
     let assign = |serial| {
-        backend.assign(client, &[], || Waiter {
+        backend.assign(client, None, &[], || Waiter {
             worker: inbox.clone(),
             index: 0,
             serial,

@@ -1,8 +1,10 @@
 //! The server for a new client: pure algorithms, one per module.
 
 mod leastconn;
+mod rendezvous;
 mod roundrobin;
 mod source;
+mod uri;
 
 use std::net::IpAddr;
 
@@ -10,6 +12,7 @@ use crate::profile::Algorithm;
 
 use leastconn::Leastconn;
 use roundrobin::Roundrobin;
+pub(crate) use uri::path_digest;
 
 /// The data of a server that an algorithm uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,16 @@ pub(crate) struct Candidate {
     pub(crate) id: u32,
 }
 
+/// What an algorithm knows of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientKey {
+    /// Its address.
+    pub(crate) address: IpAddr,
+    /// The digest of the path of its request, without the query, by [`path_digest`]; 0 where paths do
+    /// not matter.
+    pub(crate) path: u128,
+}
+
 /// An algorithm with its state. Picking takes time in proportion to the candidates, and allocates
 /// only when it sees a server for the first time.
 #[derive(Debug)]
@@ -33,26 +46,35 @@ pub(crate) enum Balance {
     Leastconn(Leastconn),
     /// By the client's address.
     Source,
+    /// By the path of the request.
+    Uri,
+}
+
+impl From<IpAddr> for ClientKey {
+    fn from(address: IpAddr) -> ClientKey {
+        ClientKey { address, path: 0 }
+    }
 }
 
 impl Balance {
-    /// An algorithm that has chosen nothing yet. `uri` is `roundrobin` here: it needs requests, and
-    /// the configuration refuses it.
+    /// An algorithm that has chosen nothing yet.
     pub(crate) fn new(algorithm: Algorithm) -> Balance {
         match algorithm {
-            Algorithm::Roundrobin | Algorithm::Uri => Balance::Roundrobin(Roundrobin::default()),
+            Algorithm::Roundrobin => Balance::Roundrobin(Roundrobin::default()),
             Algorithm::Leastconn => Balance::Leastconn(Leastconn::default()),
             Algorithm::Source => Balance::Source,
+            Algorithm::Uri => Balance::Uri,
         }
     }
 
     /// The index in `candidates` of the server that `client` gets; `None` when no candidate has
     /// weight. Each call may pass other candidates or weights; their ids are unique.
-    pub(crate) fn pick(&mut self, candidates: &[Candidate], client: IpAddr) -> Option<usize> {
+    pub(crate) fn pick(&mut self, candidates: &[Candidate], client: ClientKey) -> Option<usize> {
         match self {
             Balance::Roundrobin(roundrobin) => roundrobin.pick(candidates),
             Balance::Leastconn(leastconn) => leastconn.pick(candidates),
-            Balance::Source => source::pick(candidates, client),
+            Balance::Source => source::pick(candidates, client.address),
+            Balance::Uri => uri::pick(candidates, client.path),
         }
     }
 }
@@ -63,7 +85,7 @@ mod tests {
 
     #[test]
     fn without_weight_no_server_is_chosen() {
-        let client = "10.0.0.1".parse().unwrap();
+        let client = ClientKey::from("10.0.0.1".parse::<IpAddr>().unwrap());
         let idle = |weight, id| Candidate {
             weight,
             sessions: 0,

@@ -42,6 +42,23 @@ impl End for Fake {
         }
     }
 
+    fn peek(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self.input.front() {
+            Some(Input::Bytes(bytes)) => {
+                let seen = bytes.len().min(room.len());
+                room[..seen].copy_from_slice(&bytes[..seen]);
+                Ok(seen)
+            }
+            _ => self.receive(room),
+        }
+    }
+
+    fn discard(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        assert_eq!(self.receive(bytes).unwrap(), bytes.len());
+        bytes.fill(0);
+        Ok(())
+    }
+
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         assert!(!self.finished, "sent after the end");
         assert!(!bytes.is_empty(), "an empty send");
@@ -99,7 +116,7 @@ fn run(relay: &mut Relay, client: &mut Fake, server: &mut Fake, gate: &mut impl 
             return step;
         }
         let idle = client.input.is_empty() && server.input.is_empty();
-        let pending = relay.up.pending.is_some() || relay.down.pending.is_some();
+        let pending = relay.up.has_pending() || relay.down.has_pending();
         if idle && step == Step::Waits && !pending {
             return step;
         }
@@ -238,8 +255,105 @@ fn an_idle_connection_owns_no_buffer() {
     let mut relay = Relay::default();
     run(&mut relay, &mut client, &mut server, &mut OpenGate);
     assert_eq!(server.written, b"something to say");
-    assert!(relay.up.pending.is_none() && relay.down.pending.is_none());
+    assert!(!relay.up.has_pending() && !relay.down.has_pending());
     assert!(size_of::<Relay>() <= 64, "{}", size_of::<Relay>());
+}
+
+/// An end with a bulk of bytes to read.
+fn with_bulk(bytes: usize) -> Fake {
+    Fake {
+        input: [Input::Bytes(vec![b'x'; bytes])].into(),
+        ..Fake::default()
+    }
+}
+
+#[test]
+fn a_bulk_that_is_not_read_stays_with_its_source() {
+    const BULK: usize = 10 * MAX_STUCK;
+    let mut client = Fake {
+        room: [MAX_STUCK, 3 * MAX_STUCK, 5, 0].into(),
+        ..Fake::default()
+    };
+    let mut server = with_bulk(BULK);
+    let mut relay = Relay::default();
+    let mut buffer = vec![0; 4 * MAX_STUCK];
+    ready(&mut relay);
+    for _ in 0..3 {
+        let step = relay.transfer(&mut client, &mut server, &mut buffer, &mut OpenGate);
+        assert_eq!(step, Step::Waits);
+        assert!(!relay.down.has_pending());
+        let left = BULK - client.written.len();
+        assert_eq!(server.input, [Input::Bytes(vec![b'x'; left])]);
+        assert_eq!(relay.bytes_down(), client.written.len() as u64);
+        relay.client.writable = true;
+    }
+    client.room.clear();
+    server.input.push_back(Input::End);
+    run(&mut relay, &mut client, &mut server, &mut OpenGate);
+    assert_eq!(client.written.len(), BULK);
+    assert!(client.finished);
+}
+
+#[test]
+fn no_more_than_a_short_read_is_kept() {
+    let mut client = Fake {
+        room: [1, 0].into(),
+        ..Fake::default()
+    };
+    let mut server = with_bulk(10 * MAX_STUCK);
+    let mut relay = Relay::default();
+    ready(&mut relay);
+    let mut buffer = vec![0; 4 * MAX_STUCK];
+    relay.transfer(&mut client, &mut server, &mut buffer, &mut OpenGate);
+    assert_eq!(relay.down.stuck(), MAX_STUCK - 1);
+}
+
+#[test]
+fn a_client_that_resets_while_its_bulk_is_stuck_is_noticed() {
+    let mut client = with_bulk(10 * MAX_STUCK);
+    let mut server = Fake {
+        room: [MAX_STUCK, 1, 0].into(),
+        ..Fake::default()
+    };
+    let mut relay = Relay::default();
+    ready(&mut relay);
+    let mut buffer = vec![0; 4 * MAX_STUCK];
+    let step = relay.transfer(&mut client, &mut server, &mut buffer, &mut OpenGate);
+    assert_eq!((step, relay.has_pending()), (Step::Waits, false));
+    relay.client.input = InputState::Failed;
+    let step = relay.transfer(&mut client, &mut server, &mut buffer, &mut OpenGate);
+    assert_eq!(step, Step::Broken(Side::Client, io::ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn a_gate_sees_each_byte_of_a_bulk_once() {
+    let mut client = with_bulk(6 * MAX_STUCK);
+    let mut server = Fake {
+        room: [MAX_STUCK, 100, 200].into(),
+        ..Fake::default()
+    };
+    let mut gate = Stingy {
+        allowance: 3 * MAX_STUCK,
+        passed: 0,
+    };
+    let mut relay = Relay::default();
+    let mut buffer = vec![0; 4 * MAX_STUCK];
+    for expected in [Step::Waits, Step::Waits, Step::Held, Step::Held] {
+        ready(&mut relay);
+        let step = relay.transfer(&mut client, &mut server, &mut buffer, &mut gate);
+        assert_eq!(step, expected);
+    }
+    assert_eq!(
+        (server.written.len(), gate.passed),
+        (3 * MAX_STUCK, 3 * MAX_STUCK)
+    );
+    gate.allowance = usize::MAX / 2;
+    relay.reopen();
+    assert_eq!(run(&mut relay, &mut client, &mut server, &mut gate), Step::Waits);
+    assert_eq!(
+        (server.written.len(), gate.passed),
+        (6 * MAX_STUCK, 6 * MAX_STUCK)
+    );
 }
 
 fn input() -> impl Strategy<Value = VecDeque<Input>> {
@@ -306,6 +420,6 @@ proptest! {
         } else {
             prop_assert_eq!(result, (client_ends, server_ends));
         }
-        prop_assert!(relay.up.pending.is_none() && relay.down.pending.is_none());
+        prop_assert!(!relay.up.has_pending() && !relay.down.has_pending());
     }
 }

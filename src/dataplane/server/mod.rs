@@ -9,12 +9,14 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
+use super::backend::Pool;
 use super::balance::Candidate;
 use super::clock::Clock;
-use super::counters::{Bytes, Counters};
+use super::counters::{Bytes, Counters, count};
+use super::http_counters::HttpCounters;
 use crate::dataplane_config::{DataplaneCheck, DataplaneServer};
 use crate::haproxy_api::ServerState;
-use crate::haproxy_api::server::{CheckFigures, ServerFigures};
+use crate::haproxy_api::server::{CheckFigures, ServerFigures, TrackedFigures};
 use crate::probe::Rules;
 
 pub(crate) use state::{Event, State};
@@ -31,6 +33,7 @@ pub(crate) struct Server {
     pub(crate) id: u32,
     pub(crate) counters: Counters,
     pub(crate) bytes: Bytes,
+    pub(crate) http: HttpCounters,
     pub(crate) check: Mutex<LastCheck>,
     config: ArcSwap<DataplaneServer>,
     address: Mutex<SocketAddr>,
@@ -47,6 +50,10 @@ pub(crate) struct Server {
     taken: AtomicU32,
     /// Connection failures in a row.
     failures: AtomicU16,
+    /// Answers with a server error in a row.
+    errors: AtomicU16,
+    /// How often answers with a server error have ejected it.
+    ejections: AtomicU64,
     /// When it last broke a connection, in ms of the clock; 0 means never.
     last_abort: AtomicU64,
 }
@@ -79,7 +86,11 @@ impl Server {
             id: config.id,
             counters: Counters::default(),
             bytes: Bytes::new(workers),
-            check: Mutex::default(),
+            http: HttpCounters::new(workers),
+            check: Mutex::new(LastCheck {
+                off: config.added.is_some(),
+                ..LastCheck::default()
+            }),
             address: Mutex::new(config.address),
             weight: AtomicU16::new(config.weight),
             maxconn: AtomicU32::new(config.maxconn),
@@ -90,6 +101,8 @@ impl Server {
             slowstart: AtomicU64::new(0),
             taken: AtomicU32::new(0),
             failures: AtomicU16::new(0),
+            errors: AtomicU16::new(0),
+            ejections: AtomicU64::new(0),
             last_abort: AtomicU64::new(0),
         }
     }
@@ -106,6 +119,15 @@ impl Server {
         }
         if old.maxconn != config.maxconn {
             self.set_maxconn(config.maxconn);
+        }
+    }
+
+    /// Makes a server that the runtime API has added one of the configuration file: it leaves
+    /// maintenance, and its checks are enabled.
+    pub(crate) fn become_configured(&self, clock: &Clock) {
+        lock(&self.check).off = false;
+        if self.state().admin().maint {
+            let _has_no_clients = self.apply_event(Event::AdminStateSet(ServerState::Ready), clock);
         }
     }
 
@@ -141,23 +163,26 @@ impl Server {
 
     /// Applies `event`; returns the change, if there is one.
     pub(crate) fn apply_event(&self, event: Event, clock: &Clock) -> Option<Change> {
-        let mut state = lock(&self.state);
-        let was = *state;
-        let is = was.after(event, Instant::now());
-        *state = is;
-        if is.serves() && !was.holds() {
-            self.started.store(clock.now().max(1), Relaxed);
-        }
-        if is.serves() {
-            self.failures.store(0, Relaxed);
-        }
-        self.serves.store(is.serves(), SeqCst);
-        (was.word() != is.word()).then_some(Change { was, is })
+        self.change_state(|| event, clock)
+    }
+
+    /// Takes the state of `tracked`, or no other's any more; returns the change, if there is one.
+    pub(crate) fn follow(&self, tracked: Option<&Server>, clock: &Clock) -> Option<Change> {
+        // Read under the lock of this server's state: after two changes of the other, the one that
+        // comes last here has seen both.
+        let event = || Event::Tracked(tracked.map(|tracked| tracked.state().for_trackers()));
+        self.change_state(event, clock)
     }
 
     /// Whether it gets new clients.
     pub(crate) fn serves(&self) -> bool {
         self.serves.load(SeqCst) && self.weight.load(Relaxed) > 0
+    }
+
+    /// Whether it gets requests of clients that belong to it. As in HAProxy, a weight of 0 keeps only
+    /// other clients away.
+    pub(crate) fn keeps_clients(&self) -> bool {
+        self.serves.load(SeqCst)
     }
 
     /// The candidate for algorithms at `now`.
@@ -173,6 +198,11 @@ impl Server {
     pub(crate) fn has_room(&self) -> bool {
         let maxconn = self.maxconn.load(SeqCst);
         maxconn == 0 || self.taken.load(SeqCst) < maxconn
+    }
+
+    /// Whether it has clients, or clients wait for it.
+    pub(crate) fn has_clients(&self) -> bool {
+        self.taken.load(SeqCst) > 0 || self.counters.queued.get() > 0
     }
 
     /// Takes one more client. Only under its backend's lock, after [`Server::has_room`].
@@ -206,9 +236,10 @@ impl Server {
         last_abort != 0 && now.saturating_sub(last_abort) <= SUSPECT_MS
     }
 
-    /// Makes the next failed connection the one that reaches `limit`.
-    pub(crate) fn set_probation(&self, limit: u16) {
-        self.failures.store(limit.saturating_sub(1), Relaxed);
+    /// Makes the next failed connection, or the next server error, the one that reaches its limit.
+    pub(crate) fn set_probation(&self, failures: u16, errors: Option<u16>) {
+        self.failures.store(failures.saturating_sub(1), Relaxed);
+        self.errors.store(errors.unwrap_or(0).saturating_sub(1), Relaxed);
     }
 
     /// Counts a failed connection; whether that makes `limit` in a row, and the server is up.
@@ -217,19 +248,41 @@ impl Server {
         limit > 0 && failures >= limit && self.serves.load(SeqCst)
     }
 
+    /// Counts an answer; whether that makes `limit` server errors in a row, and the server is up. As
+    /// in HAProxy, 501 and 505 are not errors of the server: the request asked for them.
+    pub(crate) fn answered(&self, status: u16, limit: u16) -> bool {
+        if !(500..=599).contains(&status) || matches!(status, 501 | 505) {
+            // Read first: a store would take the cache line from the other workers with every
+            // request.
+            if self.errors.load(Relaxed) != 0 {
+                self.errors.store(0, Relaxed);
+            }
+            return false;
+        }
+        let errors = self.errors.fetch_add(1, Relaxed).saturating_add(1);
+        let ejects = limit > 0 && errors >= limit && self.serves.load(SeqCst);
+        if ejects {
+            self.errors.store(0, Relaxed);
+            count(&self.ejections);
+        }
+        ejects
+    }
+
     /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
         self.counters.clear(all);
+        self.http.clear(all);
         if all {
             self.bytes.clear();
+            self.ejections.store(0, Relaxed);
             lock(&self.state).forget_times_down();
             lock(&self.check).failed = 0;
         }
     }
 
-    /// The figures for the runtime API.
-    pub(crate) fn figures(&self, check: Option<DataplaneCheck>, clock: &Clock) -> ServerFigures {
-        let (now, state, last) = (clock.now(), self.state(), lock(&self.check).clone());
+    /// The figures for the runtime API, as a server of `pool`.
+    pub(crate) fn figures(&self, pool: &Pool, clock: &Clock) -> ServerFigures {
+        let (now, state) = (clock.now(), self.state());
         let instant = Instant::now();
         let user_weight = self.weight.load(Relaxed);
         let parts = self.parts(now);
@@ -238,6 +291,7 @@ impl Server {
             name: self.name.clone(),
             id: self.id,
             address: Some(self.address()),
+            cookie: pool.cookie().map(|_| self.name.clone()),
             health: state.health(),
             admin: state.admin(),
             initial_weight: self.config.load().weight,
@@ -246,26 +300,61 @@ impl Server {
             throttle: (state.serves() && parts < full)
                 .then(|| u8::try_from(u64::from(parts) * 100 / u64::from(full)).unwrap_or(100)),
             maxconn: self.maxconn.load(Relaxed),
-            traffic: self.counters.figures(now, self.bytes.up(), self.bytes.down()),
+            traffic: self.counters.figures(
+                now,
+                (self.bytes.up(), self.bytes.down()),
+                pool.is_http().then(|| self.http.figures(now)),
+            ),
             last_change: state.since(instant).as_secs(),
             downtime: state.downtime(instant).as_secs(),
             times_down: state.times_down(),
-            check: check.map(|check| CheckFigures {
-                enabled: !last.off,
-                status: last.status,
-                code: last.code,
-                duration: last.duration,
-                detail: last.detail,
-                health: state.health_count(rules(check)),
-                rise: check.rise,
-                fall: check.fall,
-                failed: last.failed,
-            }),
+            check: self.check_figures(pool),
+            tracked: pool
+                .tracked_by(&self.name)
+                .map(|(backend, tracked)| TrackedFigures {
+                    name: format!("{}/{}", backend.name, tracked.name),
+                    check: tracked.check_figures(&backend.pool()),
+                }),
+            ejections: pool.config.eject_errors.map(|_| self.ejections.load(Relaxed)),
             reported_state: None,
         }
     }
 
     // Private
+
+    fn check_figures(&self, pool: &Pool) -> Option<CheckFigures> {
+        let (check, last) = (pool.check_of(self)?, lock(&self.check).clone());
+        Some(CheckFigures {
+            enabled: !last.off,
+            status: last.status,
+            code: last.code,
+            duration: last.duration,
+            detail: last.detail,
+            health: self.state().health_count(rules(check)),
+            rise: check.rise,
+            fall: check.fall,
+            failed: last.failed,
+        })
+    }
+
+    fn change_state(&self, event: impl FnOnce() -> Event, clock: &Clock) -> Option<Change> {
+        let mut state = lock(&self.state);
+        let was = *state;
+        let is = was.after(event(), Instant::now());
+        *state = is;
+        if is.serves() && !was.holds() {
+            self.started.store(clock.now().max(1), Relaxed);
+        }
+        if is.serves() {
+            self.failures.store(0, Relaxed);
+            // A good check says nothing about other answers.
+            if !was.serves() {
+                self.errors.store(0, Relaxed);
+            }
+        }
+        self.serves.store(is.serves(), SeqCst);
+        (was.word() != is.word()).then_some(Change { was, is })
+    }
 
     /// Its weight in parts, reduced during a slow start.
     fn parts(&self, now: u64) -> u32 {
@@ -293,4 +382,52 @@ pub(crate) const fn rules(check: DataplaneCheck) -> Rules {
 /// be half done.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataplane_config::DataplaneQuestion;
+    use crate::haproxy_api::ServerHealth;
+
+    fn server() -> Server {
+        let config = DataplaneServer {
+            name: "a".to_owned(),
+            id: 1,
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            weight: 1,
+            maxconn: 0,
+            question: DataplaneQuestion::Http,
+            check_address: None,
+            check_path: DataplaneServer::default_check_path(),
+            added: None,
+        };
+        Server::new(config, ServerState::Ready, 1, Instant::now())
+    }
+
+    #[test]
+    fn only_server_errors_in_a_row_eject() {
+        let server = server();
+        for status in [500, 502, 200, 503, 504, 404, 500, 599, 501, 500, 500, 101] {
+            assert!(!server.answered(status, 3), "{status}");
+        }
+        let ejected = [500, 502, 503, 503].map(|status| server.answered(status, 3));
+        assert_eq!(ejected, [false, false, true, false]);
+        assert!(!server.answered(500, 0));
+    }
+
+    #[test]
+    fn good_checks_do_not_end_a_run_of_errors_and_a_return_does() {
+        let (server, clock) = (server(), Clock::new());
+        assert!(!server.answered(500, 2));
+        server.apply_event(Event::HealthSet(ServerHealth::Up), &clock);
+        assert!(server.answered(500, 2));
+        // A server that is not up is not ejected again.
+        server.apply_event(Event::Ejected, &clock);
+        assert_eq!([500, 500].map(|status| server.answered(status, 2)), [false; 2]);
+        server.apply_event(Event::Readmitted, &clock);
+        assert_eq!([500, 500].map(|status| server.answered(status, 2)), [false, true]);
+        server.set_probation(1, Some(2));
+        assert!(server.answered(500, 2));
+    }
 }

@@ -27,6 +27,15 @@ pub(crate) enum Event {
     Readmitted,
     /// An administrator set the administrative state.
     AdminStateSet(ServerState),
+    /// The server that it tracks has this state. `None`: it tracks none any more.
+    Tracked(Option<TrackedState>),
+}
+
+/// What a server takes from the one that it tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TrackedState {
+    standing: Standing,
+    wanted: ServerState,
 }
 
 /// Up until the next failed check, whatever the rules.
@@ -42,10 +51,15 @@ const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 /// In maintenance, check results are ignored; a server that leaves maintenance is up, and the next
 /// failed check takes it down. A check that was sent before the health was set explicitly is
 /// ignored: a hung node that is resumed answers it at once.
+///
+/// A server that tracks another one has no health of its own, and two administrative states: its
+/// own and the other's. The stricter one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     standing: Standing,
     wanted: ServerState,
+    /// The administrative state of the server that it tracks, if it tracks one.
+    inherited: Option<ServerState>,
     /// When it was ejected, if it is down because of that.
     ejected: Option<Instant>,
     /// When the health was last set explicitly.
@@ -63,6 +77,7 @@ impl State {
         State {
             standing: LAST_CHANCE,
             wanted,
+            inherited: None,
             ejected: None,
             health_set_at: None,
             changed: now,
@@ -77,6 +92,17 @@ impl State {
     pub(crate) fn after(self, event: Event, now: Instant) -> State {
         let mut next = self;
         match event {
+            Event::Tracked(tracked) => {
+                next.inherited = tracked.map(|tracked| tracked.wanted);
+                match tracked {
+                    Some(tracked) => next.standing = tracked.standing,
+                    None if self.is_tracker() => next.standing = LAST_CHANCE,
+                    None => {}
+                }
+            }
+            Event::AdminStateSet(wanted) if self.is_tracker() => next.wanted = wanted,
+            // The other server's health counts.
+            _ if self.is_tracker() => {}
             Event::Checked { .. } if self.wanted == ServerState::Maint => {}
             Event::Checked { sent_at, .. }
                 if self
@@ -126,7 +152,7 @@ impl State {
 
     /// Whether it gets new clients.
     pub(crate) fn serves(&self) -> bool {
-        self.standing.is_up() && self.wanted == ServerState::Ready
+        self.standing.is_up() && self.effective() == ServerState::Ready
     }
 
     /// Whether its sessions may continue.
@@ -170,12 +196,27 @@ impl State {
         AdminState {
             maint: self.wanted == ServerState::Maint,
             drain: self.wanted == ServerState::Drain,
+            inherited_maint: self.inherited == Some(ServerState::Maint),
+            inherited_drain: self.inherited == Some(ServerState::Drain),
         }
+    }
+
+    /// What servers that track this one take from it.
+    pub(crate) const fn for_trackers(&self) -> TrackedState {
+        TrackedState {
+            standing: self.standing,
+            wanted: self.wanted,
+        }
+    }
+
+    /// Whether it tracks another server.
+    pub(crate) const fn is_tracker(&self) -> bool {
+        self.inherited.is_some()
     }
 
     /// HAProxy's name of the state.
     pub(crate) fn word(&self) -> &'static str {
-        match (self.wanted, self.standing.is_up()) {
+        match (self.effective(), self.standing.is_up()) {
             (ServerState::Maint, _) => "MAINT",
             (_, false) => "DOWN",
             (ServerState::Drain, true) => "DRAIN",
@@ -209,7 +250,12 @@ impl State {
     // Private
 
     fn is_down(&self) -> bool {
-        self.wanted == ServerState::Maint || !self.standing.is_up()
+        self.effective() == ServerState::Maint || !self.standing.is_up()
+    }
+
+    /// The stricter one of its two administrative states.
+    fn effective(&self) -> ServerState {
+        self.wanted.max(self.inherited.unwrap_or(ServerState::Ready))
     }
 }
 
@@ -307,6 +353,45 @@ mod tests {
             state.word()
         };
         assert_eq!([word_after(9), word_after(10)], ["DOWN", "UP"]);
+    }
+
+    #[test]
+    fn a_tracker_has_the_others_health_and_the_stricter_state() {
+        let now = Instant::now();
+        let (mut other, mut state) = (
+            State::new(ServerState::Ready, now),
+            State::new(ServerState::Ready, now),
+        );
+        let set = |state| Some(Event::AdminStateSet(state));
+        let down = Some(Event::HealthSet(ServerHealth::Down));
+        let up = Some(Event::HealthSet(ServerHealth::Up));
+        let (ready, drain, maint) = (ServerState::Ready, ServerState::Drain, ServerState::Maint);
+        let words = [
+            (None, None, "UP"),
+            (None, down, "UP"),
+            (None, Some(Event::Ejected), "UP"),
+            (down, None, "DOWN"),
+            (None, up, "DOWN"),
+            (up, Some(checked(false)), "UP"),
+            (set(drain), None, "DRAIN"),
+            (None, set(maint), "MAINT"),
+            (None, set(ready), "DRAIN"),
+            (set(maint), set(drain), "MAINT"),
+            (set(ready), None, "DRAIN"),
+            (None, set(ready), "UP"),
+        ];
+        for (theirs, own, word) in words {
+            other = theirs.map_or(other, |event| other.after(event, now));
+            state = state.after(Event::Tracked(Some(other.for_trackers())), now);
+            state = own.map_or(state, |event| state.after(event, now));
+            assert_eq!(state.word(), word, "{theirs:?} {own:?}");
+            assert_eq!(state.serves(), word == "UP");
+        }
+        // It was down twice: by the other's health, and by maintenance.
+        assert_eq!(state.times_down(), 3);
+        let freed = state.after(Event::Tracked(None), now);
+        assert_eq!(freed.after(checked(false), now).word(), "DOWN");
+        assert!(!freed.is_tracker());
     }
 
     #[test]

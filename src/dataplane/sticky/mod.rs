@@ -110,6 +110,28 @@ impl StickyTable {
         }
     }
 
+    /// Adds those entries of another process whose client this table lacks, as far as it has room for
+    /// them. Returns how many there were. They count as just used, until they expire.
+    pub(crate) fn adopt(
+        &self,
+        clients: impl IntoIterator<Item = (IpAddr, u32, Duration)>,
+        now: Instant,
+    ) -> usize {
+        let mut count = 0;
+        for (client, server, left) in clients {
+            let (client, hash) = self.key(client);
+            let mut shard = self.shard(hash);
+            if shard.find(client, hash, self.tick(now)).is_none() && !shard.is_full() {
+                let until = self.tick_after(now, left.min(self.expire));
+                shard.insert(client, server, until, hash, |client| {
+                    address::hash(client, self.seed)
+                });
+                count += 1;
+            }
+        }
+        count
+    }
+
     /// Every client with its server and the remaining time; within a shard the longest unused
     /// first.
     pub(crate) fn entries(&self, now: Instant) -> Vec<(IpAddr, u32, Duration)> {

@@ -193,6 +193,11 @@ impl Shard {
         self.index.len()
     }
 
+    /// Whether a new client would replace another one.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= self.room
+    }
+
     pub(super) const fn changes(&self) -> u64 {
         self.changes
     }

@@ -33,15 +33,14 @@ impl Worker {
             return;
         }
         self.accept_at = None;
-        for index in 0..u32::try_from(self.listeners.len()).unwrap_or(u32::MAX) {
-            let ready = |listener: &super::Listener| listener.ready;
-            if self
-                .listeners
-                .get(index as usize)
-                .and_then(Option::as_ref)
-                .is_some_and(ready)
-            {
-                self.accept_batch(index);
+        // Each time another one is the first: with room for few clients, none gets all of it.
+        let count = self.listeners.len();
+        self.first_listener += 1;
+        for nth in 0..count {
+            let index = (self.first_listener + nth) % count;
+            let is_ready = |listener: &super::Listener| listener.ready;
+            if self.listeners[index].as_ref().is_some_and(is_ready) {
+                self.accept_batch(u32::try_from(index).unwrap_or(u32::MAX));
             }
         }
     }
@@ -50,10 +49,11 @@ impl Worker {
 
     fn accept_batch(&mut self, index: u32) {
         for _ in 0..MAX_ACCEPTS_PER_TURN {
+            let count = self.count();
             let Some(Some(listener)) = self.listeners.get_mut(index as usize) else {
                 return;
             };
-            if self.places.count() >= self.room {
+            if count >= self.room {
                 return self.accept_later(RETRY_AFTER_MS);
             }
             let Some(admission) = Admission::take(&self.shared.process, &listener.frontend) else {
@@ -86,7 +86,11 @@ impl Worker {
             return;
         };
         self.shared.process.begun(self.now);
-        let backend = Arc::clone(&frontend.route().backend);
+        let route = frontend.route();
+        if route.http.is_some() {
+            return self.start_client(admission, client_lease, stream, from);
+        }
+        let backend = Arc::clone(&route.backend);
         backend.counters.begun(self.now);
         self.serial += 1;
         let mut session = Box::new(Session {
@@ -105,6 +109,7 @@ impl Worker {
             counted: (0, 0),
             tried: Vec::new(),
             attempts: 0,
+            awaits_answer: false,
             is_runnable: false,
             done: Done::default(),
         });

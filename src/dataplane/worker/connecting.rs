@@ -15,13 +15,13 @@ use crate::dataplane::relay::{InputState, Side, Step};
 use crate::platform;
 
 /// The most connection attempts for one client; HAProxy's `retries 3`.
-const MAX_CONNECTS: u8 = 4;
+pub(super) const MAX_CONNECTS: u8 = 4;
 /// Time until a client is retried after all servers have failed, in ms. HAProxy waits a second; a
 /// restarted node is back sooner.
-const RETRY_AFTER_MS: u64 = 300;
+pub(super) const RETRY_AFTER_MS: u64 = 300;
 
 /// How long a possibly dying server must stay connected, in ms.
-const VERIFY_MS: u64 = 20;
+pub(super) const VERIFY_MS: u64 = 20;
 /// Age at which a session counts as long-lived, in ms.
 const SETTLED_AGE_MS: u64 = 10_000;
 
@@ -32,24 +32,24 @@ impl Worker {
             worker: self.shared.inbox(self.number).clone(),
             index: session.index,
             serial: session.serial,
-            client: session.client_ip(),
+            client: session.client_ip().into(),
             server: None,
             since: self.now,
         };
         let backend = Arc::clone(&session.backend);
-        match backend.assign(session.client_ip(), &session.tried, waiter) {
+        match backend.assign(session.client_ip().into(), None, &session.tried, waiter) {
             Assigned::Server(lease) => self.connect(session, lease),
             Assigned::Wait => {
                 session.phase = Phase::Waiting;
                 self.timers
                     .arm(session.index, self.now + self.topology.times.queue);
-                self.places.put(session);
+                self.places.put(session.index, session);
             }
             Assigned::Nothing if session.tried.is_empty() => self.end(session, EndReason::NoServer),
             Assigned::Nothing => {
                 session.phase = Phase::Pausing;
                 self.timers.arm(session.index, self.now + RETRY_AFTER_MS);
-                self.places.put(session);
+                self.places.put(session.index, session);
             }
         }
     }
@@ -103,7 +103,7 @@ impl Worker {
     /// Handles the result of the connection attempt; `closed` if the server may have refused.
     pub(super) fn answered(&mut self, session: Box<Session>, closed: bool) {
         let Phase::Connecting { server, lease, .. } = &session.phase else {
-            return self.places.put(session);
+            return self.places.put(session.index, session);
         };
         let suspect = lease.server().is_suspect(self.now);
         let error = if closed {
@@ -115,7 +115,7 @@ impl Worker {
             Some(error) => self.failed(session, &error),
             None if suspect => self.verify_connection(session),
             None if session.relay.server.writable => self.connected(session),
-            None => self.places.put(session),
+            None => self.places.put(session.index, session),
         }
     }
 
@@ -162,7 +162,7 @@ impl Worker {
         session.done.server_writability = true;
         self.timers
             .arm(session.index, self.now + self.topology.times.connect);
-        self.places.put(session);
+        self.places.put(session.index, session);
     }
 
     fn watch_server(&self, session: &mut Session, interest: Interest) -> io::Result<()> {
@@ -185,7 +185,7 @@ impl Worker {
         if session.relay.server.writable {
             self.timers.arm(session.index, self.now + VERIFY_MS);
         }
-        self.places.put(session);
+        self.places.put(session.index, session);
     }
 
     /// Handles that the server has accepted.
@@ -200,10 +200,9 @@ impl Worker {
             session.phase = Phase::Relaying { server, lease };
         }
         session.relay.reopen();
-        self.timers.arm(
-            session.index,
-            self.now + SETTLED_AGE_MS.min(self.topology.times.idle),
-        );
+        let settled = self.now + SETTLED_AGE_MS;
+        self.timers
+            .arm(session.index, settled.min(self.session_deadline(&session)));
         self.resume(session);
     }
 

@@ -60,7 +60,7 @@ impl Worker {
 // Private
 
 /// Makes closing the socket send a reset, so that the other side sees a broken connection.
-fn reset(stream: &TcpStream) {
+pub(super) fn reset(stream: &TcpStream) {
     // An error means that the connection is broken already.
     let _set = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,7 +1,7 @@
-//! A worker's own listener on an address that all workers share.
+//! A worker's listener on an address that all workers share.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,16 @@ use mio::net::{TcpListener, TcpStream};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::dataplane::frontend::Frontend;
+use crate::dataplane::parent_sockets::Member;
 use crate::platform;
 
 /// Idle time after which the kernel probes whether a client is still connected.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// The most bytes for a client that the kernel queues beyond what the client has room for, about.
+/// Without this limit, a client that does not read costs megabytes of kernel memory; bytes in
+/// flight do not count.
+const MAX_UNSENT: u32 = 128 * 1024;
 
 /// A listening socket of the worker.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(super) struct Listener {
     pub(super) frontend: Arc<Frontend>,
     pub(super) address: SocketAddr,
     pub(super) socket: TcpListener,
+    /// Identifies a socket of the parent, of which this is a copy.
+    pub(super) inode: Option<u64>,
     /// Whether clients may be waiting.
     pub(super) ready: bool,
 }
@@ -39,22 +46,18 @@ pub(super) enum Accepted {
 }
 
 impl Listener {
-    /// Listens. Accepted connections inherit the options that are set here, which saves a call for
-    /// each.
+    /// Listens with a new socket of this worker.
     pub(super) fn bind(frontend: Arc<Frontend>, address: SocketAddr) -> io::Result<Listener> {
-        let socket = platform::listen::listener(address)?;
-        let options = SockRef::from(&socket);
-        options.set_tcp_nodelay(true)?;
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_IDLE)
-            .with_interval(KEEPALIVE_INTERVAL);
-        options.set_tcp_keepalive(&keepalive)?;
-        Ok(Listener {
-            frontend,
-            address,
-            socket: TcpListener::from_std(socket),
-            ready: false,
-        })
+        Listener::new(frontend, address, platform::listen::listener(address)?, None)
+    }
+
+    /// A copy of the parent's `socket`, which listens already and does not block.
+    pub(super) fn copied(
+        frontend: Arc<Frontend>,
+        member: Member,
+        socket: net::TcpListener,
+    ) -> io::Result<Listener> {
+        Listener::new(frontend, member.address, socket, Some(member.inode))
     }
 
     /// The next client.
@@ -72,5 +75,29 @@ impl Listener {
                 _ => Accepted::Gone,
             },
         }
+    }
+    // Private
+
+    /// Accepted connections inherit the options that are set here, which saves a call for each.
+    fn new(
+        frontend: Arc<Frontend>,
+        address: SocketAddr,
+        socket: net::TcpListener,
+        inode: Option<u64>,
+    ) -> io::Result<Listener> {
+        let options = SockRef::from(&socket);
+        options.set_tcp_nodelay(true)?;
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_IDLE)
+            .with_interval(KEEPALIVE_INTERVAL);
+        options.set_tcp_keepalive(&keepalive)?;
+        options.set_tcp_notsent_lowat(MAX_UNSENT)?;
+        Ok(Listener {
+            frontend,
+            address,
+            socket: TcpListener::from_std(socket),
+            inode,
+            ready: false,
+        })
     }
 }

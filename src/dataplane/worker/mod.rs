@@ -2,14 +2,18 @@
 //! data per byte.
 
 mod accepting;
+mod aging;
+mod closing;
 mod connecting;
 mod ending;
 mod gate;
+mod http;
 mod listener;
+mod listening;
 mod orders;
 mod relaying;
 mod session;
-mod session_slab;
+mod slab;
 mod token;
 
 use std::io;
@@ -27,9 +31,11 @@ use super::topology::Topology;
 use crate::base::telemetry::Throttle;
 use crate::workers::{InboxReader, Table, Wheel};
 
+use closing::Closing;
+use http::Http;
 use listener::Listener;
 use session::{EndReason, Phase, Session};
-use session_slab::SessionSlab;
+use slab::Slab;
 pub(super) use token::EventSource;
 
 /// Buffer for one read. It is large for the sake of throughput: there is one per worker, not per
@@ -50,7 +56,10 @@ pub(super) struct Worker {
     listeners: Vec<Option<Listener>>,
     /// When to try listeners again that had no room.
     accept_at: Option<u64>,
-    places: SessionSlab,
+    /// The listener that was tried first the last time.
+    first_listener: usize,
+    places: Slab<Session>,
+    http: Http,
     /// How many sessions its descriptor table has room for.
     room: usize,
     timers: Wheel,
@@ -62,6 +71,8 @@ pub(super) struct Worker {
     serial: u64,
     /// The worker accepts no more clients, and ends with the last session.
     draining: bool,
+    /// The clients that are being closed.
+    closing: Option<Closing>,
     warnings: Throttle,
 }
 
@@ -78,13 +89,16 @@ impl Worker {
             poll,
             listeners: Vec::new(),
             accept_at: None,
-            places: SessionSlab::default(),
+            first_listener: 0,
+            places: Slab::default(),
+            http: Http::new(number, now),
             timers: Wheel::new(now),
             runnable: Vec::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             now,
             serial: 0,
             draining: false,
+            closing: None,
             warnings: Throttle::new(LOG_INTERVAL),
         }
     }
@@ -108,13 +122,24 @@ impl Worker {
                     self.resume(session);
                 }
             }
+            for index in std::mem::take(&mut self.http.runnable) {
+                self.continue_client(index);
+            }
             self.timers.expire(self.now, &mut expired);
             for index in expired.drain(..) {
                 self.handle_timer(index);
             }
+            self.http.timers.expire(self.now, &mut expired);
+            for index in expired.drain(..) {
+                self.client_timer(index);
+            }
+            self.close_due();
+            self.sweep_idle_connections();
             self.accept_again();
             self.places.all_read();
-            if self.draining && self.places.count() == 0 {
+            self.http.all_read();
+            self.hand_over_log();
+            if self.draining && self.count() == 0 {
                 return Ok(());
             }
         }
@@ -122,12 +147,21 @@ impl Worker {
 
     // Private
 
+    /// The number of clients.
+    const fn count(&self) -> usize {
+        self.places.count() + self.http.clients.count()
+    }
+
     /// How long the worker may wait for events; `None` is without limit.
     fn poll_timeout(&self) -> Option<Duration> {
-        if !self.runnable.is_empty() {
+        if !self.runnable.is_empty() || !self.http.runnable.is_empty() {
             return Some(Duration::ZERO);
         }
-        let next = [self.timers.next(), self.accept_at].into_iter().flatten().min()?;
+        let closes_at = self.closing.as_ref().and_then(|it| it.wakes_at(self.now));
+        let next = [self.timers.next(), self.http.next(), self.accept_at, closes_at]
+            .into_iter()
+            .flatten()
+            .min()?;
         // The clock counts whole ms, and is read after the wait: without one more ms, the worker
         // would wake again in the same ms.
         Some(Duration::from_millis(
@@ -142,6 +176,8 @@ impl Worker {
                     self.handle_session_event(session, side, event);
                 }
             }
+            EventSource::Client(index) => self.client_event(index, event),
+            EventSource::Server(index) => self.server_event(index, event),
             EventSource::Listener(index) => self.accept(index),
             EventSource::Inbox => self.read_orders(),
         }
@@ -168,7 +204,7 @@ impl Worker {
             (_, Side::Client) if event.is_error() || event.is_write_closed() => {
                 self.end(session, EndReason::Client);
             }
-            _ => self.places.put(session),
+            _ => self.places.put(session.index, session),
         }
     }
 
@@ -183,11 +219,13 @@ impl Worker {
                 // call for it. A failure does no harm.
                 let _set = SockRef::from(server).set_keepalive(true);
                 session.relay.reopen();
-                let deadline = session.last_active + self.topology.times.idle;
-                if self.now >= deadline {
+                if self.now >= session.last_active + self.topology.times.idle {
                     return self.end(session, EndReason::TooLong);
                 }
-                self.timers.arm(index, deadline);
+                if self.is_old(session.began, session.serial) {
+                    return self.close_old_session(session);
+                }
+                self.timers.arm(index, self.session_deadline(&session));
                 self.resume(session);
             }
             // It has proved to be alive.

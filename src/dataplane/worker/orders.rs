@@ -3,17 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use mio::Interest;
-
-use super::listener::Listener;
+use super::Worker;
 use super::session::{EndReason, Phase, Session};
-use super::{EventSource, Worker};
 use crate::dataplane::backend::Lease;
-use crate::dataplane::frontend::Frontend;
 use crate::dataplane::inbox::Order;
 use crate::dataplane::server::Server;
-use crate::dataplane::topology::Topology;
-use crate::haproxy_api::server::FrontendState;
 
 impl Worker {
     /// Carries out all orders in the inbox. An answer is dropped if its receiver has gone.
@@ -33,65 +27,32 @@ impl Worker {
                 }
                 Order::List(list) => {
                     let figures = |session: &Session| session.figures(self.number, self.now);
-                    let _gone = list.send(self.places.iter().map(figures).collect());
+                    let mut all: Vec<_> = self.places.iter().map(figures).collect();
+                    all.extend(self.client_figures());
+                    let _gone = list.send(all);
                 }
-                Order::Drain => {
-                    self.listeners.clear();
+                Order::LogRequests(done) => {
+                    self.log_all();
+                    let _gone = done.send(());
+                }
+                Order::Turn(done) => {
+                    let _gone = done.send(());
+                }
+                Order::Drain(done) => {
+                    self.close_listeners(|_| true);
                     self.draining = true;
+                    self.http.sweep_at = Some(self.now);
+                    let _gone = done.send(());
+                }
+                Order::Close(over, done) => {
+                    self.begin_closing(over);
+                    let _gone = done.send(());
                 }
             }
         }
     }
 
     // Private
-
-    /// Listens on the addresses of `topology`, and closes the other listeners.
-    fn apply_topology(&mut self, topology: Arc<Topology>) -> io::Result<()> {
-        let stays = |listener: &Listener| {
-            topology.frontends.iter().any(|frontend| {
-                Arc::ptr_eq(frontend, &listener.frontend)
-                    && frontend.state() != FrontendState::Stopped
-                    && frontend.route().listen.contains(&listener.address)
-            })
-        };
-        for place in &mut self.listeners {
-            if place.as_ref().is_some_and(|listener| !stays(listener)) {
-                *place = None;
-            }
-        }
-        let mut outcome = Ok(());
-        if !self.draining {
-            for frontend in &topology.frontends {
-                outcome = outcome.and(self.listen(frontend));
-            }
-        }
-        self.topology = topology;
-        outcome
-    }
-
-    fn listen(&mut self, frontend: &Arc<Frontend>) -> io::Result<()> {
-        if frontend.state() == FrontendState::Stopped {
-            return Ok(());
-        }
-        for address in &frontend.route().listen {
-            let same_address = |listener: &Listener| listener.address == *address;
-            if self.listeners.iter().flatten().any(same_address) {
-                continue;
-            }
-            let mut listener = Listener::bind(Arc::clone(frontend), *address)?;
-            let place = self.listeners.iter().position(Option::is_none);
-            let place = place.unwrap_or_else(|| {
-                self.listeners.push(None);
-                self.listeners.len() - 1
-            });
-            let event_source = EventSource::Listener(u32::try_from(place).unwrap_or(u32::MAX));
-            self.poll
-                .registry()
-                .register(&mut listener.socket, event_source.into(), Interest::READABLE)?;
-            self.listeners[place] = Some(listener);
-        }
-        Ok(())
-    }
 
     /// A waiting session has got a server; if the session has ended, the server goes to the next
     /// one.
@@ -102,8 +63,12 @@ impl Worker {
                 session.phase = Phase::New;
                 self.connect(session, lease);
             }
-            Some(session) => self.places.put(session),
-            None => {}
+            other => {
+                if let Some(session) = other {
+                    self.places.put(session.index, session);
+                }
+                self.request_served(index, serial, lease);
+            }
         }
     }
 
@@ -129,6 +94,7 @@ impl Worker {
                 None => {}
             }
         }
+        self.shutdown_requests(server);
     }
 
     fn shutdown_session(&mut self, id: u64) -> bool {
@@ -137,7 +103,7 @@ impl Worker {
             .map(|session| session.index)
             .and_then(|index| self.places.take(index))
         else {
-            return false;
+            return self.shutdown_client(id);
         };
         self.end(session, EndReason::Ordered);
         true

@@ -20,7 +20,7 @@ impl Worker {
         }
         let (step, again_at) = self.relay(&mut session);
         if !matches!(session.phase, Phase::Relaying { .. }) {
-            return self.places.put(session);
+            return self.places.put(session.index, session);
         }
         if let Some(at) = again_at {
             session.frontend().held(session.client_ip());
@@ -35,13 +35,13 @@ impl Worker {
             lease.server().aborted(self.now);
         }
         match step {
-            Step::Waits | Step::Held => self.places.put(session),
+            Step::Waits | Step::Held => self.places.put(session.index, session),
             Step::More => {
                 if !session.is_runnable {
                     session.is_runnable = true;
                     self.runnable.push(session.index);
                 }
-                self.places.put(session);
+                self.places.put(session.index, session);
             }
             Step::Done => self.end(session, EndReason::Finished),
             // The server accepted and closed the connection before any byte moved: another one may
@@ -65,6 +65,7 @@ impl Worker {
             lease.server().bytes.add(self.number, up, down);
             session.frontend().bytes.add(self.number, up, down);
             session.counted = moved;
+            session.awaits_answer = up > 0;
             session.last_active = self.now;
         }
         self.watch_writability(session);

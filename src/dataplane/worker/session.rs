@@ -25,6 +25,7 @@ use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{End, OpenGate, Relay, Step};
 use crate::haproxy_api::server::SessionFigures;
+use crate::platform::receive_queue;
 
 /// A session.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(super) struct Session {
     pub(super) tried: Vec<u32>,
     /// Connection attempts so far.
     pub(super) attempts: u8,
+    /// The last bytes came from the client: an answer may be under way.
+    pub(super) awaits_answer: bool,
     /// Whether it is in the list of sessions with more to do.
     pub(super) is_runnable: bool,
     /// Steps that are done only once.
@@ -178,7 +181,7 @@ impl Session {
             id: self.id(worker),
             client: self.from,
             frontend: self.frontend().name.clone(),
-            backend: self.backend.name.clone(),
+            backend: Some(self.backend.name.clone()),
             server: self.lease().map(|lease| lease.server().name.clone()),
             source: match &self.phase {
                 Phase::Relaying { server, .. } => server.local_addr().ok(),
@@ -188,16 +191,25 @@ impl Session {
             idle: since(self.last_active),
             bytes_in: self.relay.bytes_up(),
             bytes_out: self.relay.bytes_down(),
+            http: None,
         }
     }
 }
 
 /// A socket as an end of a relay. `None` (not connected yet) has no bytes to read.
-struct Socket<'a>(Option<&'a TcpStream>);
+pub(super) struct Socket<'a>(pub(super) Option<&'a TcpStream>);
 
 impl End for Socket<'_> {
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
         self.stream()?.read(room)
+    }
+
+    fn peek(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.stream()?.peek(room)
+    }
+
+    fn discard(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        receive_queue::discard(self.stream()?, bytes)
     }
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {

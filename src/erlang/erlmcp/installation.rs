@@ -204,6 +204,7 @@ mod tests {
     use std::slice;
 
     use super::*;
+    use crate::profile::NodeId;
 
     fn installation(run_dir: &RunDir, config: Option<PathBuf>) -> Installation {
         Installation {
@@ -228,6 +229,7 @@ mod tests {
 
     fn node(name: &str, number: u16) -> Node {
         Node {
+            id: NodeId(number.into()),
             name: name.into(),
             number,
             address: Ipv4Addr::LOCALHOST.into(),

@@ -1,41 +1,22 @@
-//! Hands listeners over from one process to another, as HAProxy does on a reload (`-x`,
-//! `expose-fd listeners`).
-//!
-//! ```text
-//!  receiver                            owner
-//!  "_getsocks\n"          ──────────▶
-//!                         ◀──────────  their number: an `int` of the host
-//!                         ◀──────────  for each: a namespace and an interface, here none, and an `int` of 0;
-//!                                      the descriptors come beside it, 252 at most
-//!  an `int`               ──────────▶
-//! ```
-//!
-//! Source: `sock_get_old_sockets` in `src/sock.c` and `_getsocks` in `src/cli.c`, the same from 2.3
-//! to 3.3. HAProxy hands over the listeners that it has bound or received this way, but not
-//! inherited ones (`fd@`).
+//! Hands listeners over to other processes, and takes them over.
 
-use std::io::{self, Write};
 use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::error::RuntimeError;
 use super::socket::Socket;
+use crate::haproxy_api::listeners;
 use crate::haproxy_api::server::{ApiListener, ApiListenerError};
-use crate::platform::fd_passing::{self, MAX_DESCRIPTORS};
 
-/// HAProxy waits this long for each message.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The command that requests them.
-const COMMAND: &str = "_getsocks";
-/// The options of each listener: no namespace, no interface, no flags.
-const NO_OPTIONS: [u8; 6] = [0; 6];
+/// The most processes and threads that get listeners at the same time; more wait.
+const MAX_RECEIVERS: usize = 64;
+/// Wait after a failed accept.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Hands listeners over to every process that requests them, until it is dropped.
 #[derive(Debug)]
@@ -60,21 +41,34 @@ impl Handover {
         let giving = tokio::spawn(async move {
             // Removed when this task ends.
             let socket = socket;
-            while let Ok((stream, _)) = listener.accept().await {
-                let all = all.load_full();
-                let given = match stream.into_std() {
-                    Ok(stream) => tokio::task::spawn_blocking(move || give(&stream, &all)).await,
-                    Err(error) => Ok(Err(error)),
+            let mut receivers = JoinSet::new();
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    // The usual cause is a lack of descriptors, which ends.
+                    tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
+                    continue;
                 };
-                if let Ok(Err(error)) = given {
-                    tracing::warn!(socket = %socket.path().display(), "listeners were not handed over: {error}");
+                while receivers.try_join_next().is_some() {}
+                if receivers.len() >= MAX_RECEIVERS {
+                    receivers.join_next().await;
                 }
+                let (all, path) = (all.load_full(), socket.path().to_owned());
+                let stream = stream.into_std();
+                receivers.spawn_blocking(move || {
+                    let given = stream.and_then(|stream| {
+                        listeners::read_command(&stream)?;
+                        listeners::send(&stream, &all)
+                    });
+                    if let Err(error) = given {
+                        tracing::warn!(socket = %path.display(), "listeners were not handed over: {error}");
+                    }
+                });
             }
         });
         Ok(Handover { listeners, giving })
     }
 
-    /// Sets the listeners to hand over, at most 252.
+    /// Sets the listeners to hand over, in this order.
     pub fn give(&self, listeners: Listeners) {
         self.listeners.store(Arc::new(listeners));
     }
@@ -97,72 +91,16 @@ impl Socket {
         let asked = tokio::task::spawn_blocking({
             let path = path.clone();
             move || {
-                let stream = UnixStream::connect(&path).map_err(|source| RuntimeError::NotRunning {
+                let stream = listeners::connect(&path).map_err(|source| RuntimeError::NotRunning {
                     path: path.clone(),
                     source,
                 })?;
-                take(&stream).map_err(|source| RuntimeError::Broken { path, source })
+                listeners::receive(&stream).map_err(|source| RuntimeError::Broken { path, source })
             }
         });
         let silent = |_| RuntimeError::Silent { path };
-        let taken = asked.await.map_err(silent)??;
-        Ok(taken.into_iter().filter_map(tcp_listener).collect())
+        asked.await.map_err(silent)?
     }
-}
-
-// Private
-
-fn give(stream: &UnixStream, listeners: &[Arc<TcpListener>]) -> io::Result<()> {
-    in_time(stream)?;
-    let mut command = [0; COMMAND.len() + 1];
-    fd_passing::receive(stream, &mut command)?;
-    if &command[..COMMAND.len()] != COMMAND.as_bytes() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "an unknown command"));
-    }
-    let number = i32::try_from(listeners.len()).map_err(io::Error::other)?;
-    fd_passing::send(stream, &number.to_ne_bytes(), &[])?;
-    if listeners.is_empty() {
-        return Ok(());
-    }
-    let fds: Vec<_> = listeners.iter().map(|listener| listener.as_fd()).collect();
-    fd_passing::send(stream, &NO_OPTIONS.repeat(fds.len()), &fds)?;
-    // The receiver closes the connection once it has them; until then nothing may be lost.
-    fd_passing::receive(stream, &mut [0; size_of::<i32>()]).map(drop)
-}
-
-fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
-    in_time(stream)?;
-    stream.write_all(format!("{COMMAND}\n").as_bytes())?;
-    let mut number = [0; size_of::<i32>()];
-    if fd_passing::receive(stream, &mut number)?.0 != number.len() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let number = usize::try_from(i32::from_ne_bytes(number)).map_err(io::Error::other)?;
-    let mut fds = Vec::new();
-    // Names of namespaces and interfaces are not used.
-    let mut options = vec![0; MAX_DESCRIPTORS * NO_OPTIONS.len()];
-    while fds.len() < number {
-        let (length, more) = fd_passing::receive(stream, &mut options)?;
-        if length == 0 {
-            break;
-        }
-        fds.extend(more);
-        // The other end may have closed the connection already.
-        let _gone_or_not = fd_passing::send(stream, &0_i32.to_ne_bytes(), &[]);
-    }
-    Ok(fds)
-}
-
-fn in_time(stream: &UnixStream) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    stream.set_write_timeout(Some(ANSWER_TIMEOUT))
-}
-
-/// `None` for a UNIX socket: that of the runtime API is among them.
-fn tcp_listener(fd: OwnedFd) -> Option<TcpListener> {
-    let listener = TcpListener::from(fd);
-    listener.local_addr().is_ok().then_some(listener)
 }
 
 #[cfg(test)]

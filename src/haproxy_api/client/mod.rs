@@ -11,8 +11,10 @@ mod reload;
 mod row;
 mod server;
 mod servers;
+mod sessions;
 mod socket;
 mod status_page;
+mod table;
 
 pub use answer::Refused;
 pub use error::RuntimeError;
@@ -21,5 +23,6 @@ pub use info::Info;
 pub use row::Row;
 pub use server::{ServerHealth, ServerState};
 pub use servers::{Flag, ServerLine};
+pub use sessions::SessionLine;
 pub use socket::Socket;
 pub use status_page::{StatusPage, StatusPageError, StubStatus};

@@ -12,8 +12,8 @@ pub enum ServerHealth {
     Down,
 }
 
-/// The administrative state of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The administrative state of a server; a later one is stricter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServerState {
     /// It gets its share of clients.
     Ready,

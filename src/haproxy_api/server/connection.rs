@@ -4,6 +4,9 @@
 //! line. With `prompt` it lasts until `quit` or until the client is idle for too long.
 
 use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::os::unix::net;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,7 @@ use super::help::help;
 use super::line::{InputBuffer, Words};
 use super::subject::Subject;
 use super::vocabulary::{Command, Verb};
+use crate::haproxy_api::listeners;
 
 /// The answer to a client without permission.
 pub(super) const DENIED: &str = "Permission denied\n";
@@ -86,6 +90,9 @@ impl<'a, S: Subject> Session<'a, S> {
         let mut answered = false;
         loop {
             while let Some(words) = buffer.next_command() {
+                if self.requests_listeners(&words) {
+                    return hand_over(stream, self.subject.listeners()).await;
+                }
                 let answer = self.execute(&words).await.render(self.severity);
                 if self.over {
                     return Ok(());
@@ -135,6 +142,11 @@ impl<'a, S: Subject> Session<'a, S> {
         from_subject.unwrap_or_else(|| self.change_mode(command.verb, words))
     }
 
+    fn requests_listeners(&self, words: &Words) -> bool {
+        Command::find(words)
+            .is_some_and(|command| command.verb == Verb::GetSockets && self.level >= command.level)
+    }
+
     /// Executes a command about the conversation itself.
     fn change_mode(&mut self, verb: Verb, words: &Words) -> Answer {
         match verb {
@@ -173,6 +185,18 @@ impl<'a, S: Subject> Session<'a, S> {
         self.level = level;
         self.modes = Modes::default();
     }
+}
+
+/// Hands `listeners` over to the client, which ends the conversation as in HAProxy.
+async fn hand_over(stream: &UnixStream, listeners: Vec<Arc<TcpListener>>) -> io::Result<()> {
+    let copy = net::UnixStream::from(stream.as_fd().try_clone_to_owned()?);
+    let given = tokio::task::spawn_blocking(move || {
+        let given = listeners::send(&copy, &listeners);
+        // Both descriptors are of the same socket.
+        copy.set_nonblocking(true)?;
+        given
+    });
+    given.await?
 }
 
 /// `expert-mode on`.

@@ -30,6 +30,8 @@ pub struct ProcessFigures {
     pub connections: u32,
     /// Client connections since the start.
     pub connections_total: u64,
+    /// Requests since the start: over HTTP, and one for each connection over TCP.
+    pub requests_total: u64,
     /// New client connections in the last second.
     pub connection_rate: u32,
     /// The highest rate of new client connections.
@@ -42,12 +44,18 @@ pub struct ProcessFigures {
     pub bytes_out: u64,
     /// Bytes sent in the last second.
     pub bytes_out_rate: u64,
+    /// Bytes of answers before compression in the last second.
+    pub compression_in_rate: u64,
+    /// Bytes of answers after compression in the last second.
+    pub compression_out_rate: u64,
     /// Listeners.
     pub listeners: u32,
     /// Sessions, listeners and checks: the work of the process.
     pub jobs: u32,
     /// Share of time in which the threads were idle, in percent.
     pub idle_percent: u32,
+    /// Lines of the access log that were never written.
+    pub dropped_logs: u64,
     /// Whether it only waits for its last connections to end.
     pub stopping: bool,
 }
@@ -112,6 +120,52 @@ pub struct FrontendFigures {
     pub session_rate: u32,
     /// The highest session rate.
     pub session_rate_max: u32,
+    /// Its HTTP traffic; `None` if it relays bytes.
+    pub http: Option<HttpFigures>,
+}
+
+/// The HTTP traffic of a frontend, a backend or a server, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HttpFigures {
+    /// Requests.
+    pub requests: u64,
+    /// Requests in the last second.
+    pub request_rate: u32,
+    /// The highest request rate.
+    pub request_rate_max: u32,
+    /// Requests that are not over.
+    pub open_requests: u64,
+    /// Final answers by status: 1xx, 2xx, 3xx, 4xx, 5xx, others.
+    pub responses: [u64; 6],
+    /// Requests that a rule denied (`dreq`).
+    pub denied_requests: u64,
+    /// Requests that the balancer answered by another rule (`intercepted`).
+    pub intercepted_requests: u64,
+    /// Requests that were not valid (`ereq`).
+    pub invalid_requests: u64,
+    /// Answers that were not valid or did not arrive (`eresp`).
+    pub invalid_responses: u64,
+    /// Connection attempts to servers.
+    pub connects: u64,
+    /// Requests on connections that were idle before.
+    pub reuses: u64,
+    /// Idle connections to servers now, of each thread.
+    pub idle_connections: Vec<u32>,
+    /// Compressed answers.
+    pub compression: CompressionFigures,
+}
+
+/// Compressed answers, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CompressionFigures {
+    /// Bytes from servers that were compressed.
+    pub bytes_in: u64,
+    /// Bytes to clients after compression.
+    pub bytes_out: u64,
+    /// Bytes that were not compressed because of a limit.
+    pub bytes_bypassed: u64,
+    /// Compressed answers.
+    pub responses: u64,
 }
 
 /// The traffic of a server or a backend.
@@ -125,7 +179,7 @@ pub struct Traffic {
     pub sessions: u32,
     /// The most sessions at the same time.
     pub sessions_max: u32,
-    /// Sessions since the start.
+    /// Sessions since the start: connections, or requests over HTTP.
     pub sessions_total: u64,
     /// Bytes from clients.
     pub bytes_in: u64,
@@ -153,14 +207,20 @@ pub struct Traffic {
     pub queue_time: u32,
     /// Mean time to connect of the last 1,024 sessions, in ms.
     pub connect_time: u32,
-    /// Mean duration of the last 1,024 sessions, in ms.
+    /// Mean time to an answer of the last 1,024 requests over HTTP, in ms.
+    pub response_time: u32,
+    /// Mean duration of the last 1,024 sessions or requests, in ms.
     pub total_time: u32,
     /// The longest time in the queue, in ms.
     pub queue_time_max: u32,
     /// The longest time to connect, in ms.
     pub connect_time_max: u32,
-    /// The longest session, in ms.
+    /// The longest time to an answer, in ms.
+    pub response_time_max: u32,
+    /// The longest session or request, in ms.
     pub total_time_max: u32,
+    /// Its HTTP traffic; `None` if it relays bytes.
+    pub http: Option<HttpFigures>,
 }
 
 /// A backend.
@@ -172,6 +232,8 @@ pub struct BackendFigures {
     pub id: u32,
     /// Its algorithm.
     pub algorithm: Algorithm,
+    /// The name of the cookie that names a client's server; `None` if there is none.
+    pub cookie: Option<String>,
     /// Its traffic.
     pub traffic: Traffic,
     /// The limit of sessions; HAProxy's `fullconn`.
@@ -196,13 +258,40 @@ pub enum Health {
     Down,
 }
 
-/// The administrative state of a server. Both may be set at once.
+/// The administrative state of a server. Several may be set at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags, as in HAProxy")]
 pub struct AdminState {
     /// In maintenance.
     pub maint: bool,
     /// Drained: it keeps its connections and gets no new ones.
     pub drain: bool,
+    /// The server that it tracks is in maintenance.
+    pub inherited_maint: bool,
+    /// The server that it tracks is drained.
+    pub inherited_drain: bool,
+}
+
+impl AdminState {
+    /// Whether it is in maintenance, by itself or because of the server that it tracks.
+    #[must_use]
+    pub const fn is_maint(self) -> bool {
+        self.maint || self.inherited_maint
+    }
+
+    /// Whether it is drained, by itself or because of the server that it tracks.
+    pub(super) const fn is_drained(self) -> bool {
+        self.drain || self.inherited_drain
+    }
+}
+
+/// The server that another one tracks: its health and its state count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrackedFigures {
+    /// Its name, `BACKEND/SERVER`.
+    pub name: String,
+    /// Its checks; `None` if it is not checked.
+    pub check: Option<CheckFigures>,
 }
 
 /// The checks of a server.
@@ -238,6 +327,8 @@ pub struct ServerFigures {
     pub id: u32,
     /// Its address.
     pub address: Option<SocketAddr>,
+    /// The value of its backend's cookie that names it.
+    pub cookie: Option<String>,
     /// Its health.
     pub health: Health,
     /// Its administrative state.
@@ -262,6 +353,10 @@ pub struct ServerFigures {
     pub times_down: u64,
     /// Its checks; `None` if it is not checked.
     pub check: Option<CheckFigures>,
+    /// The server that it tracks.
+    pub tracked: Option<TrackedFigures>,
+    /// How often its answers with server errors have ejected it; `None` if they do not.
+    pub ejections: Option<u64>,
     /// Its state as reported by the processes that these figures come from; `None` if it follows
     /// from the figures.
     pub reported_state: Option<String>,
@@ -276,8 +371,8 @@ pub struct SessionFigures {
     pub client: SocketAddr,
     /// The frontend.
     pub frontend: String,
-    /// The backend.
-    pub backend: String,
+    /// The backend; `None` between two requests over HTTP.
+    pub backend: Option<String>,
     /// The server; `None` while it waits for one.
     pub server: Option<String>,
     /// The balancer's own address to the server, while there is a connection.
@@ -290,6 +385,17 @@ pub struct SessionFigures {
     pub bytes_in: u64,
     /// Bytes to the client.
     pub bytes_out: u64,
+    /// Its requests; `None` if it relays bytes.
+    pub http: Option<SessionRequests>,
+}
+
+/// The requests of a client's connection over HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionRequests {
+    /// Requests so far.
+    pub count: u64,
+    /// The status of the last answer.
+    pub status: Option<u16>,
 }
 
 /// A table: `show table`.
@@ -314,4 +420,33 @@ pub struct TableEntry {
     pub expires: u64,
     /// Its data: HAProxy's names (`server_id`, `conn_cur`, `conn_rate(1000)`..) and values.
     pub data: Vec<(String, u64)>,
+}
+
+impl FrontendFigures {
+    /// Messages or requests that were not passed on at once, or not at all (`dreq`).
+    pub(super) fn denied_requests(&self) -> u64 {
+        let http = self.http.as_ref();
+        http.map_or(self.denied_messages, |http| http.denied_requests)
+    }
+}
+
+impl Traffic {
+    /// Answers that did not come as they should (`eresp`).
+    pub(super) fn invalid_responses(&self) -> u64 {
+        let http = self.http.as_ref();
+        http.map_or(self.server_aborts, |http| http.invalid_responses)
+    }
+
+    /// Connection attempts (`connect`).
+    pub(super) fn connects(&self) -> u64 {
+        let http = self.http.as_ref();
+        http.map_or(self.sessions_total + self.retries, |http| http.connects)
+    }
+}
+
+impl HttpFigures {
+    /// Idle connections to servers now.
+    pub(super) fn all_idle_connections(&self) -> u32 {
+        self.idle_connections.iter().sum()
+    }
 }

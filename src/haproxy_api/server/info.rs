@@ -33,6 +33,8 @@ impl Figure {
             kind,
             of: &[],
             help: None,
+            code: None,
+            http_only: false,
         });
         self
     }
@@ -71,7 +73,7 @@ pub(super) static FIGURES: &[Figure] = &[
     field(16, "Hard_maxconn", "CLP", "Hard limit on the number of per-process connections (imposed by Memmax_MB or Ulimit-n)", |it| U32(it.hard_maxconn)).metric("hard_max_connections", Gauge),
     field(17, "CurrConns", "MGP", "Current number of connections on this worker process", |it| U32(it.connections)).metric("current_connections", Gauge),
     field(18, "CumConns", "MCP", "Total number of connections on this worker process since started", |it| count(it.connections_total)).metric("connections_total", Counter),
-    field(19, "CumReq", "MCP", "Total number of requests on this worker process since started", |it| count(it.connections_total)).metric("requests_total", Counter),
+    field(19, "CumReq", "MCP", "Total number of requests on this worker process since started", |it| count(it.requests_total)).metric("requests_total", Counter),
     field(20, "MaxSslConns", "MMP", "Hard limit on the number of per-process SSL endpoints (front+back), 0=unlimited", zero32).metric("max_ssl_connections", Gauge),
     field(21, "CurrSslConns", "MGP", "Current number of SSL endpoints on this worker process (front+back)", zero32).metric("current_ssl_connections", Gauge),
     field(22, "CumSslConns", "MCP", "Total number of SSL endpoints on this worker process since started (front+back)", zero32).metric("ssl_connections_total", Counter),
@@ -94,8 +96,8 @@ pub(super) static FIGURES: &[Figure] = &[
     field(39, "SslBackendMaxKeyRate", "MMP", "Highest SslBackendKeyRate reached on this worker process since started (in SSL keys per second)", zero32).metric("max_backend_ssl_key_rate", Gauge),
     field(40, "SslCacheLookups", "MCP", "Total number of SSL session ID lookups in the SSL session cache on this worker since started", zero32).metric("ssl_cache_lookups_total", Counter),
     field(41, "SslCacheMisses", "MCP", "Total number of SSL session ID lookups that didn't find a session in the SSL session cache on this worker since started", zero32).metric("ssl_cache_misses_total", Counter),
-    field(42, "CompressBpsIn", "MRP", "Number of bytes submitted to the HTTP compressor in this worker process over the last second", zero32).metric("http_comp_bytes_in_total", Counter),
-    field(43, "CompressBpsOut", "MRP", "Number of bytes emitted by the HTTP compressor in this worker process over the last second", zero32).metric("http_comp_bytes_out_total", Counter),
+    field(42, "CompressBpsIn", "MRP", "Number of bytes submitted to the HTTP compressor in this worker process over the last second", |it| count(it.compression_in_rate)).metric("http_comp_bytes_in_total", Counter),
+    field(43, "CompressBpsOut", "MRP", "Number of bytes emitted by the HTTP compressor in this worker process over the last second", |it| count(it.compression_out_rate)).metric("http_comp_bytes_out_total", Counter),
     field(44, "CompressBpsRateLim", "CLP", "Limit of CompressBpsOut beyond which HTTP compression is automatically disabled", zero32).metric("limit_http_comp", Gauge),
     field(45, "ZlibMemUsage", "MGP", "Amount of memory currently used by HTTP compression on the current worker process (in bytes)", |_| Absent).metric("current_zlib_memory", Gauge),
     field(46, "MaxZlibMemUsage", "CLP", "Limit on the amount of memory used by HTTP compression above which it is automatically disabled (in bytes, see global.maxzlibmem)", |_| Absent).metric("max_zlib_memory", Gauge),
@@ -109,7 +111,7 @@ pub(super) static FIGURES: &[Figure] = &[
     field(55, "Listeners", "MGP", "Current number of active listeners on the current worker process", |it| U32(it.listeners)).metric("listeners", Gauge),
     field(56, "ActivePeers", "MGP", "Current number of verified active peers connections on the current worker process", zero32).metric("active_peers", Gauge),
     field(57, "ConnectedPeers", "MGP", "Current number of peers having passed the connection step on the current worker process", zero32).metric("connected_peers", Gauge),
-    field(58, "DroppedLogs", "MGP", "Total number of dropped logs for current worker process since started", zero32).metric("dropped_logs_total", Counter),
+    field(58, "DroppedLogs", "MGP", "Total number of dropped logs for current worker process since started", |it| count(it.dropped_logs)).metric("dropped_logs_total", Counter),
     field(59, "BusyPolling", "MGP", "1 if busy-polling is currently in use on the worker process, otherwise zero (config.busy-polling)", zero32).metric("busy_polling_enabled", Gauge),
     field(60, "FailedResolutions", "MGP", "Total number of failed DNS resolutions in current worker process since started", zero32).metric("failed_resolutions", Counter),
     field(61, "TotalBytesOut", "MGP", "Total number of bytes emitted by current worker process since started", |it| U64(it.bytes_out)).metric("bytes_out_total", Counter),
@@ -148,7 +150,7 @@ fn count(number: u64) -> Value {
     Value::count(number)
 }
 
-/// A feature that HAProxy has and this data plane does not: TLS, compression, pipes, pools, peers.
+/// A feature that HAProxy has and this data plane does not: TLS, pipes, pools, peers.
 fn zero32(_: &ProcessFigures) -> Value {
     U32(0)
 }

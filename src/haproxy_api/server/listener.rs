@@ -20,6 +20,33 @@ pub struct ApiListener {
     inode: u64,
 }
 
+/// Where a socket was opened.
+#[derive(Clone, Debug)]
+pub struct ApiPlace {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl ApiPlace {
+    /// The path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether another file is there.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() != self.inode)
+    }
+
+    /// Whether the socket is not there any more, and no process answers there.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        !is_at(&self.path, self.inode) && !is_answered(&self.path)
+    }
+}
+
 /// The socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiListenerError {
@@ -46,12 +73,21 @@ impl ApiListener {
     /// # Errors
     /// If another process answers there, another file is there, or the socket cannot be created.
     pub fn open(path: &Path) -> Result<ApiListener, ApiListenerError> {
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                return Err(ApiListenerError::NoSocket(path.to_owned()));
-            }
-            Ok(_) if is_answered(path) => return Err(ApiListenerError::Taken(path.to_owned())),
-            _ => {}
+        let is_socket = |found: fs::Metadata| found.file_type().is_socket();
+        if fs::symlink_metadata(path).is_ok_and(is_socket) && is_answered(path) {
+            return Err(ApiListenerError::Taken(path.to_owned()));
+        }
+        ApiListener::replace(path)
+    }
+
+    /// Listens at `path` as [`ApiListener::open`] does, also in place of a process that still answers
+    /// there: it keeps its conversations, and gets no further ones.
+    ///
+    /// # Errors
+    /// If another file is there, or the socket cannot be created.
+    pub fn replace(path: &Path) -> Result<ApiListener, ApiListenerError> {
+        if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
+            return Err(ApiListenerError::NoSocket(path.to_owned()));
         }
         listen(path).map_err(|source| ApiListenerError::Listen {
             path: path.to_owned(),
@@ -65,6 +101,15 @@ impl ApiListener {
         &self.path
     }
 
+    /// Where it was opened, to be looked at later.
+    #[must_use]
+    pub fn place(&self) -> ApiPlace {
+        ApiPlace {
+            path: self.path.clone(),
+            inode: self.inode,
+        }
+    }
+
     /// The listener for the current runtime.
     pub(in crate::haproxy_api) fn listener(&self) -> io::Result<tokio::net::UnixListener> {
         tokio::net::UnixListener::from_std(self.listener.try_clone()?)
@@ -73,7 +118,7 @@ impl ApiListener {
 
 impl Drop for ApiListener {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+        if is_at(&self.path, self.inode) {
             // A socket that stays behind is replaced by the next process.
             let _stays = fs::remove_file(&self.path);
         }
@@ -99,6 +144,10 @@ fn listen(path: &Path) -> io::Result<ApiListener> {
         path: path.to_owned(),
         inode: fs::symlink_metadata(path)?.ino(),
     })
+}
+
+fn is_at(path: &Path, inode: u64) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.ino() == inode)
 }
 
 /// Whether a process listens: a full queue refuses too, but with another error than a dead socket.
@@ -139,6 +188,23 @@ mod tests {
             Err(ApiListenerError::NoSocket(_))
         ));
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_living_socket_can_be_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let old = ApiListener::open(&path).unwrap();
+        let place = old.place();
+        assert!(!place.is_abandoned());
+        assert!(!place.is_replaced());
+        let new = ApiListener::replace(&path).unwrap();
+        assert!(place.is_replaced() && !place.is_abandoned());
+        drop(old);
+        let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        new.listener.accept().unwrap();
+        drop(new);
+        assert!(place.is_abandoned());
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub(super) struct Metric {
     pub(super) of: &'static [Owner],
     /// Its own help text, if that of the figure does not fit.
     pub(super) help: Option<&'static str>,
+    /// The value of its label `code`, if it has one.
+    pub(super) code: Option<&'static str>,
+    /// Whether only proxies of HTTP have it.
+    pub(super) http_only: bool,
 }
 
 impl Kind {

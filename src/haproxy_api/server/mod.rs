@@ -29,17 +29,18 @@ use tokio_util::sync::CancellationToken;
 
 pub use answer::Level;
 pub use figures::{
-    AdminState, BackendFigures, CheckFigures, FrontendFigures, FrontendState, Health, ProcessFigures,
-    Proxies, ServerFigures, SessionFigures, TableEntry, TableFigures, Traffic,
+    AdminState, BackendFigures, CheckFigures, CompressionFigures, FrontendFigures, FrontendState, Health,
+    HttpFigures, ProcessFigures, Proxies, ServerFigures, SessionFigures, SessionRequests, TableEntry,
+    TableFigures, TrackedFigures, Traffic,
 };
 pub use line::{Words, parse};
-pub use listener::{ApiListener, ApiListenerError};
-pub use subject::{Order, Refusal, ServerRef, Subject};
+pub use listener::{ApiListener, ApiListenerError, ApiPlace};
+pub use subject::{NewCheck, NewServer, Order, Refusal, ServerRef, Subject};
 pub use totals::Totals;
 
-use crate::platform::listen::{Excess, serve_each};
+use crate::platform::listen::{Slot, Slots, serve_each};
 
-/// The most conversations at the same time; further clients wait to be accepted.
+/// The most conversations at the same time; further clients wait.
 const MAX_CONNECTIONS: usize = 64;
 /// How long answers may still be sent after the shutdown began.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
@@ -58,12 +59,15 @@ pub async fn serve<S: Subject>(
     let path: Arc<std::path::Path> = socket.path().into();
     let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
     let place = path.display().to_string();
-    let serve = |stream| {
+    let slots = Slots::new(&place, MAX_CONNECTIONS);
+    let serve = |stream, slot: Slot| {
         let (subject, path, shutdown) = (Arc::clone(&subject), Arc::clone(&path), shutdown.clone());
-        async move { connection::serve_connection(stream, &subject, level, &path, &shutdown).await }
+        async move {
+            connection::serve_connection(stream, &subject, level, &path, &shutdown).await;
+            drop(slot);
+        }
     };
-    let mut conversations =
-        serve_each(&place, accept, MAX_CONNECTIONS, Excess::Waits, &shutdown, serve).await;
+    let mut conversations = serve_each(&place, accept, &slots, &shutdown, serve).await;
     drop(socket);
     // They see the shutdown, too; a client that does not read its answer is dropped.
     let _left = tokio::time::timeout(SHUTDOWN_GRACE, async {

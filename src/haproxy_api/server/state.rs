@@ -100,7 +100,7 @@ pub(super) fn backend_word(backend: &BackendFigures) -> &'static str {
 
 /// Whether a server is up.
 pub(super) const fn operation(server: &ServerFigures) -> Operation {
-    match (server.admin.maint, server.health, server.throttle) {
+    match (server.admin.is_maint(), server.health, server.throttle) {
         (true, _, _) | (_, Health::Down, _) => Operation::Stopped,
         (_, _, Some(_)) => Operation::Starting,
         (_, _, None) => Operation::Running,
@@ -114,7 +114,7 @@ pub(super) fn is_up(server: &ServerFigures) -> bool {
 
 /// Whether a server gets new clients.
 pub(super) fn is_usable(server: &ServerFigures) -> bool {
-    is_up(server) && !server.admin.drain && server.weight > 0
+    is_up(server) && !server.admin.is_drained() && server.weight > 0
 }
 
 /// The number of servers that get new clients.
@@ -140,13 +140,19 @@ pub(super) fn word(server: &ServerFigures) -> String {
     if let Some(reported) = &server.reported_state {
         return reported.clone();
     }
+    let tracked = server.tracked.as_ref();
+    if let Some(tracked) = tracked.filter(|_| server.admin.inherited_maint) {
+        return format!("MAINT (via {})", tracked.name);
+    }
     if server.admin.maint {
         return "MAINT".to_owned();
     }
-    let check = server.check.as_ref().filter(|check| check.enabled);
-    let up = if server.admin.drain { "DRAIN" } else { "UP" };
+    let check = tracked.map_or(server.check.as_ref(), |tracked| tracked.check.as_ref());
+    let check = check.filter(|check| check.enabled);
+    let is_drained = server.admin.is_drained();
+    let up = if is_drained { "DRAIN" } else { "UP" };
     match (server.health, check) {
-        (Health::Up, None) if server.admin.drain => up.to_owned(),
+        (Health::Up, None) if is_drained || tracked.is_some() => up.to_owned(),
         (Health::Up, None) => "no check".to_owned(),
         (Health::Up, Some(check)) => {
             let (rise, fall) = (u32::from(check.rise), u32::from(check.fall));
@@ -165,7 +171,7 @@ pub(super) fn word(server: &ServerFigures) -> String {
 
 /// A server's state as one of the five of Prometheus.
 pub(super) fn plain_word(server: &ServerFigures) -> &'static str {
-    match (server.admin.maint, is_up(server), server.admin.drain) {
+    match (server.admin.is_maint(), is_up(server), server.admin.is_drained()) {
         (true, _, _) => "MAINT",
         (_, false, _) => "DOWN",
         (_, true, true) => "DRAIN",
@@ -197,13 +203,16 @@ fn verdict_of(check: &CheckFigures) -> &'static Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::haproxy_api::server::AdminState;
+    use crate::haproxy_api::server::{AdminState, TrackedFigures};
 
     fn server(health: Health, level: u32, drain: bool) -> ServerFigures {
         ServerFigures {
             health,
             weight: 1,
-            admin: AdminState { maint: false, drain },
+            admin: AdminState {
+                drain,
+                ..AdminState::default()
+            },
             check: Some(CheckFigures {
                 enabled: true,
                 health: level,
@@ -233,9 +242,47 @@ mod tests {
             admin: AdminState {
                 maint: true,
                 drain: true,
+                ..AdminState::default()
             },
             ..unchecked
         };
         assert_eq!(word(&maint), "MAINT");
+    }
+
+    #[test]
+    fn a_tracker_has_the_words_of_the_server_that_it_tracks() {
+        let tracker = |admin, level| {
+            let tracked = server(Health::Up, level, false);
+            let figures = ServerFigures {
+                admin,
+                check: None,
+                tracked: Some(TrackedFigures {
+                    name: "be/s1".to_owned(),
+                    check: tracked.check.clone(),
+                }),
+                ..tracked
+            };
+            (word(&figures), plain_word(&figures))
+        };
+        let ready = AdminState::default();
+        let drained = AdminState {
+            inherited_drain: true,
+            ..ready
+        };
+        let away = AdminState {
+            inherited_maint: true,
+            ..ready
+        };
+        let both = AdminState { maint: true, ..away };
+        for (admin, level, expected) in [
+            (ready, 4, ("UP", "UP")),
+            (ready, 2, ("UP 1/3", "UP")),
+            (drained, 2, ("DRAIN 1/3", "DRAIN")),
+            (away, 4, ("MAINT (via be/s1)", "MAINT")),
+            (both, 4, ("MAINT (via be/s1)", "MAINT")),
+        ] {
+            let (word, plain) = tracker(admin, level);
+            assert_eq!((word.as_str(), plain), expected);
+        }
     }
 }

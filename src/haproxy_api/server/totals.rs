@@ -6,8 +6,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::figures::{
-    AdminState, BackendFigures, CheckFigures, FrontendFigures, FrontendState, Health, ProcessFigures,
-    Proxies, ServerFigures, SessionFigures, TableEntry, TableFigures, Traffic,
+    AdminState, BackendFigures, CheckFigures, CompressionFigures, FrontendFigures, FrontendState, Health,
+    HttpFigures, ProcessFigures, Proxies, ServerFigures, SessionFigures, TableEntry, TableFigures,
+    TrackedFigures, Traffic,
 };
 use super::state;
 use super::subject::{Order, Refusal, Subject};
@@ -93,12 +94,23 @@ fn process(name: &str, infos: &[Info], proxies: &Proxies) -> ProcessFigures {
         hard_maxconn: narrow(sum(|info| info.maxconn)),
         connections: narrow(sum(|info| info.curr_conns)),
         connections_total: sum(|info| info.cum_conns),
+        requests_total: requests(sum(|info| info.cum_conns), frontends),
         connection_rate: narrow(sum(|info| info.conn_rate)),
         session_rate: frontends.iter().map(|it| it.session_rate).sum(),
         bytes_out: frontends.iter().map(|it| it.bytes_out).sum(),
         stopping: !infos.is_empty() && infos.iter().all(|info| info.stopping),
         ..ProcessFigures::default()
     }
+}
+
+/// All requests, of which each connection over TCP is one.
+fn requests(connections: u64, frontends: &[FrontendFigures]) -> u64 {
+    let http =
+        |frontend: &FrontendFigures| Some((frontend.http.as_ref()?.requests, frontend.connections_total));
+    let over_http = frontends.iter().filter_map(http);
+    over_http.fold(connections, |all, (requests, connections)| {
+        all.saturating_sub(connections).saturating_add(requests)
+    })
 }
 
 fn frontend(row: &Row) -> FrontendFigures {
@@ -125,6 +137,7 @@ fn frontend(row: &Row) -> FrontendFigures {
         connection_rate_max: small(row, "conn_rate_max"),
         session_rate: small(row, "rate"),
         session_rate_max: small(row, "rate_max"),
+        http: http(row),
     }
 }
 
@@ -136,6 +149,7 @@ fn backend(row: &Row, servers: Vec<ServerFigures>) -> BackendFigures {
         name: row.proxy().to_owned(),
         id: small(row, "iid"),
         algorithm: algorithm.unwrap_or(Algorithm::Roundrobin),
+        cookie: cookie(row),
         traffic: traffic(row),
         sessions_limit: small(row, "slim"),
         last_change: large(row, "lastchg"),
@@ -151,6 +165,7 @@ fn server(row: &Row) -> ServerFigures {
         name: row.name().to_owned(),
         id: small(row, "sid"),
         address: row.text("addr").parse().ok(),
+        cookie: cookie(row),
         health: match row.state() {
             "DOWN" => Health::Down,
             _ => Health::Up,
@@ -158,6 +173,7 @@ fn server(row: &Row) -> ServerFigures {
         admin: AdminState {
             maint: row.state() == "MAINT",
             drain: row.state() == "DRAIN",
+            ..AdminState::default()
         },
         initial_weight: weight("uweight"),
         user_weight: weight("uweight"),
@@ -169,6 +185,11 @@ fn server(row: &Row) -> ServerFigures {
         downtime: large(row, "downtime"),
         times_down: large(row, "chkdown"),
         check: (!row.text("check_status").is_empty()).then(|| check(row)),
+        tracked: (!row.text("tracked").is_empty()).then(|| TrackedFigures {
+            name: row.text("tracked").to_owned(),
+            check: None,
+        }),
+        ejections: row.number("hanafail"),
         // A server that tracks another one is UP without checks of its own; and several processes
         // may report different states.
         reported_state: Some(row.text("status").to_owned()),
@@ -213,11 +234,43 @@ fn traffic(row: &Row) -> Traffic {
         last_session: row.number("lastsess"),
         queue_time: small(row, "qtime"),
         connect_time: small(row, "ctime"),
+        response_time: small(row, "rtime"),
         total_time: small(row, "ttime"),
         queue_time_max: small(row, "qtime_max"),
         connect_time_max: small(row, "ctime_max"),
+        response_time_max: small(row, "rtime_max"),
         total_time_max: small(row, "ttime_max"),
+        http: http(row),
     }
+}
+
+fn cookie(row: &Row) -> Option<String> {
+    let cookie = row.text("cookie");
+    (!cookie.is_empty()).then(|| cookie.to_owned())
+}
+
+fn http(row: &Row) -> Option<HttpFigures> {
+    let classes = ["1xx", "2xx", "3xx", "4xx", "5xx", "other"];
+    (row.text("mode") == "http").then(|| HttpFigures {
+        requests: large(row, "req_tot"),
+        request_rate: small(row, "req_rate"),
+        request_rate_max: small(row, "req_rate_max"),
+        open_requests: large(row, "h1_open_streams"),
+        responses: classes.map(|class| large(row, &format!("hrsp_{class}"))),
+        denied_requests: large(row, "dreq"),
+        intercepted_requests: large(row, "intercepted"),
+        invalid_requests: large(row, "ereq"),
+        invalid_responses: large(row, "eresp"),
+        connects: large(row, "connect"),
+        reuses: large(row, "reuse"),
+        idle_connections: vec![small(row, "srv_icur")],
+        compression: CompressionFigures {
+            bytes_in: large(row, "comp_in"),
+            bytes_out: large(row, "comp_out"),
+            bytes_bypassed: large(row, "comp_byp"),
+            responses: large(row, "comp_rsp"),
+        },
+    })
 }
 
 fn large(row: &Row, column: &str) -> u64 {

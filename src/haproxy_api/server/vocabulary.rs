@@ -18,8 +18,10 @@ pub(super) struct Command {
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
+    AddServer,
     ClearCounters,
     ClearTable,
+    DelServer,
     DisableAgent,
     DisableFrontend,
     DisableHealth,
@@ -30,6 +32,7 @@ pub(super) enum Verb {
     EnableServer,
     Expert,
     Experimental,
+    GetSockets,
     GetWeight,
     Help,
     Operator,
@@ -41,6 +44,7 @@ pub(super) enum Verb {
     SetMaxconnServer,
     SetServer,
     SetSeverityOutput,
+    SetTable,
     SetTimeout,
     SetWeight,
     ShowBackend,
@@ -67,8 +71,11 @@ pub(super) enum Verb {
 pub(super) static COMMANDS: &[Command] = {
     use Level::{Admin, Operator, User};
     &[
+        hidden(&["_getsocks"], Admin, Verb::GetSockets),
+        shown(&["add", "server"], "add server <bk>/<srv>                   : create a new server", Admin, Verb::AddServer),
         shown(&["clear", "counters"], "clear counters [all]                    : clear max statistics counters (or all counters)", Operator, Verb::ClearCounters),
         shown(&["clear", "table"], "clear table <table> [<filter>]*         : remove an entry from a table (filter: data/key)", User, Verb::ClearTable),
+        shown(&["del", "server"], "del server <bk>/<srv>                   : remove a dynamically added server", Admin, Verb::DelServer),
         shown(&["disable", "agent"], "disable agent                           : disable agent checks", Admin, Verb::DisableAgent),
         shown(&["disable", "frontend"], "disable frontend <frontend>             : temporarily disable specific frontend", Admin, Verb::DisableFrontend),
         shown(&["disable", "health"], "disable health                          : disable health checks", Admin, Verb::DisableHealth),
@@ -91,6 +98,7 @@ pub(super) static COMMANDS: &[Command] = {
         shown(&["set", "maxconn", "server"], "set maxconn server <bk>/<srv>           : change a server's maxconn setting", Admin, Verb::SetMaxconnServer),
         shown(&["set", "server"], "set server <bk>/<srv> [opts]            : change a server's state, weight, address or ssl", Admin, Verb::SetServer),
         shown(&["set", "severity-output"], "set severity-output [none|number|string]: set presence of severity level in feedback information", User, Verb::SetSeverityOutput),
+        shown(&["set", "table"], "set table <table> key <k> [data.* <v>]* : update or create a table entry's data", User, Verb::SetTable),
         shown(&["set", "timeout"], "set timeout [cli] <delay>               : change a timeout setting", User, Verb::SetTimeout),
         shown(&["set", "weight"], "set weight <bk>/<srv>  (DEPRECATED)     : change a server's weight (use 'set server' instead)", Admin, Verb::SetWeight),
         shown(&["show", "backend"], "show backend                            : list backends in the current running config", User, Verb::ShowBackend),

@@ -11,7 +11,9 @@ use super::events::Events;
 use crate::mcp::{self, Code, GatewayError, Id, RpcError};
 
 /// A whole text, or a stream of events.
-pub(super) type HttpReply = Response<Either<Full<Bytes>, StreamBody<Events>>>;
+pub(super) type HttpBody = Either<Full<Bytes>, StreamBody<Events>>;
+/// A response with either.
+pub(super) type HttpReply = Response<HttpBody>;
 
 /// The reason why a request does not reach MCP.
 #[derive(Debug)]

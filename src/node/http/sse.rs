@@ -11,7 +11,7 @@ use hyper::{Method, Request, StatusCode};
 use super::Connection;
 use super::events::{self, event};
 use super::reply::{HttpReply, Refusal, event_reply, json_reply, not_allowed, refusal};
-use super::request::{check_version, text};
+use super::request::check_version;
 use crate::node::answer::{Answer, Asker};
 use crate::node::sessions::SessionId;
 use crate::node::worker::Shared;
@@ -70,7 +70,7 @@ fn get(connection: &Connection<'_>) -> Result<HttpReply, Refusal> {
     Ok(event_reply(events::notifications(
         Some(endpoint),
         reader,
-        shared.shutdown.clone(),
+        connection.end.clone(),
         wanted,
     )))
 }
@@ -93,7 +93,7 @@ async fn post(connection: &Connection<'_>, request: Request<Incoming>) -> Result
             "too many requests at the same time",
         ));
     }
-    let text = text(request).await?;
+    let text = connection.text(request).await?;
     match shared.mcp.answer(&text, &Asker::alone(Arc::clone(&client))) {
         Answer::Nothing => {}
         Answer::Malformed(json) => return Ok(json_reply(StatusCode::BAD_REQUEST, json)),

@@ -16,7 +16,7 @@ use hyper::{Method, Request, StatusCode};
 use super::Connection;
 use super::events;
 use super::reply::{HttpReply, allowing, event_reply, json_reply, refusal};
-use super::request::{PROTOCOL_VERSION, header, reads_events, text};
+use super::request::{PROTOCOL_VERSION, header, reads_events};
 use crate::mcp::{
     self, CallParams, Code, Message, PROTOCOL_VERSION_KEY, RequestMeta, Response, Revision, RpcError,
     StatelessParams,
@@ -39,7 +39,7 @@ pub(super) async fn respond(connection: &Connection<'_>, request: Request<Incomi
         return allowing("POST", reply);
     }
     let headers = request.headers().clone();
-    match text(request).await {
+    match connection.text(request).await {
         Ok(text) => post(connection, &headers, &text).await,
         Err(refusal) => refusal.without_id(),
     }
@@ -104,7 +104,7 @@ async fn post(connection: &Connection<'_>, headers: &HeaderMap, text: &[u8]) -> 
         Stateless::Subscription { acknowledgement, end } => event_reply(events::subscription(
             &acknowledgement,
             &end,
-            shared.shutdown.clone(),
+            connection.end.clone(),
         )),
     }
 }

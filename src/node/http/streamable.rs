@@ -17,7 +17,7 @@ use hyper::{Method, Request, StatusCode};
 use super::Connection;
 use super::events;
 use super::reply::{HttpReply, Refusal, event_reply, json_reply, not_allowed, refusal};
-use super::request::{has_sessions, header, reads_events, text};
+use super::request::{has_sessions, header, reads_events};
 use super::stateless;
 use crate::node::answer::{Answer, Asker};
 use crate::node::client::Client;
@@ -49,7 +49,7 @@ async fn post(connection: &Connection<'_>, request: Request<Incoming>) -> Result
     let shared = connection.shared;
     let session = session(&shared.sessions, request.headers())?;
     let streams = reads_events(request.headers());
-    let text = text(request).await?;
+    let text = connection.text(request).await?;
     if let Some(reply) = stateless::without_header(&text) {
         return Ok(reply);
     }
@@ -103,7 +103,7 @@ fn get(connection: &Connection<'_>, headers: &HeaderMap) -> Result<HttpReply, Re
     Ok(event_reply(events::notifications(
         None,
         reader,
-        shared.shutdown.clone(),
+        connection.end.clone(),
         wanted,
     )))
 }

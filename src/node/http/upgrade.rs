@@ -33,6 +33,7 @@ pub(super) fn respond(
         let chosen = HeaderValue::from_static(SUBPROTOCOL);
         reply.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, chosen);
     }
+    connection.keep_slot()?;
     connection.will_upgrade(hyper::upgrade::on(&mut request));
     Ok(reply)
 }

@@ -1,5 +1,6 @@
 //! A node on real sockets.
 
+mod ending;
 mod events;
 mod faults;
 mod http;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Node, NodeError, Settings};
+use crate::base::shutdown::Shutdown;
 
 /// Longer than any step takes unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -29,6 +31,7 @@ struct Running {
     tcp: SocketAddr,
     http: SocketAddr,
     end: CancellationToken,
+    at_once: CancellationToken,
     served: JoinHandle<Result<(), NodeError>>,
 }
 
@@ -44,12 +47,13 @@ impl Running {
         settings.workers = 2;
         change(&mut settings);
         let node = Node::bind(settings).unwrap();
-        let end = CancellationToken::new();
+        let shutdown = Shutdown::default();
         Running {
             tcp: node.tcp().unwrap(),
             http: node.http().unwrap(),
-            served: tokio::spawn(node.serve(end.clone())),
-            end,
+            served: tokio::spawn(node.serve(shutdown.clone())),
+            end: shutdown.begun,
+            at_once: shutdown.at_once,
         }
     }
 

@@ -1,5 +1,10 @@
 //! Counts of one frontend, server or backend.
 
+use std::time::Duration;
+
+/// How many of the latest times a mean is about; as in HAProxy.
+const MEAN_SAMPLES: u64 = 512;
+
 /// Sums over all ended requests and sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -17,6 +22,16 @@ pub struct Figures {
     pub connect_errors: u64,
     /// Bad requests, and requests without a good answer.
     pub errors: u64,
+    /// The time until a node's first byte.
+    pub first_byte: Mean,
+}
+
+/// A mean in which a later time counts more than an earlier one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mean {
+    micros: u64,
+    /// The number of times, up to the limit.
+    count: u64,
 }
 
 /// Events per second, by the clock of the events' source.
@@ -38,6 +53,28 @@ impl Figures {
         self.bytes_out = self.bytes_out.saturating_add(bytes_out);
         if let Some(time) = time {
             self.rate.add(second(time));
+        }
+    }
+}
+
+impl Mean {
+    /// The mean; `None` when there are no times.
+    #[must_use]
+    pub const fn get(self) -> Option<Duration> {
+        match self.count {
+            0 => None,
+            _ => Some(Duration::from_micros(self.micros)),
+        }
+    }
+
+    /// Adds a time.
+    pub(super) fn add(&mut self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.count = (self.count + 1).min(MEAN_SAMPLES);
+        if micros >= self.micros {
+            self.micros += (micros - self.micros) / self.count;
+        } else {
+            self.micros -= (self.micros - micros) / self.count;
         }
     }
 }
@@ -113,5 +150,21 @@ mod tests {
         assert_eq!(rate(&[10, 10, 20]).at(20), 0);
         let set_back = rate(&[99_999, 10, 10, 11]);
         assert_eq!((set_back.at(11), set_back.at(12)), (2, 1));
+    }
+
+    #[test]
+    fn the_mean_follows_the_latest_times() {
+        let mut mean = Mean::default();
+        assert_eq!(mean.get(), None);
+        for millis in [2, 4, 6] {
+            mean.add(Duration::from_millis(millis));
+        }
+        assert_eq!(mean.get(), Some(Duration::from_millis(4)));
+        (0..100_000).for_each(|_| mean.add(Duration::from_millis(40)));
+        let near = Duration::from_millis(39)..=Duration::from_millis(40);
+        assert!(near.contains(&mean.get().unwrap()));
+        mean.add(Duration::MAX);
+        (0..100_000).for_each(|_| mean.add(Duration::ZERO));
+        assert!(mean.get().unwrap() < Duration::from_millis(1));
     }
 }

@@ -23,7 +23,7 @@ mod times;
 mod word;
 
 pub use entry::{Attempt, Entry};
-pub use figures::{Figures, Rate};
+pub use figures::{Figures, Mean, Rate};
 pub use kind::Kind;
 pub use lines::Lines;
 pub use tally::{Tally, Traffic};

@@ -128,6 +128,9 @@ impl Traffic {
             server.errors += error;
             if attempt.connected {
                 server.add(entry.time, entry.bytes_in, entry.bytes_out);
+                if let Some(took) = entry.first_byte {
+                    server.first_byte.add(took);
+                }
             }
         }
     }

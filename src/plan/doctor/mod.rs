@@ -258,7 +258,7 @@ mod tests {
                 "28232 at each of 14 source addresses for 25000 connections per node"
             )
         );
-        assert_eq!(found("listeners").0, Level::Warn);
+        assert_eq!(found("listeners").0, Level::Ok);
         let low = Host { nofile: 600, ..host };
         let findings = examine(&cluster, &plan(&cluster, kind, &low), &low, &Seen::default());
         let nofile = findings.iter().find(|finding| finding.check == "nofile").unwrap();

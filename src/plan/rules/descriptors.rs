@@ -14,7 +14,8 @@ pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
         instances,
         ..
     } = case.plan.balancer;
-    let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads);
+    let sockets = case.plan.balancer.members(0);
+    let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads, sockets);
     let (all, allowed_for) = match (kind.facts().scales_by, instances) {
         (ScaledBy::Threads, _) => (format!("in each of {MAX_WORKERS} threads"), "a thread".to_owned()),
         (ScaledBy::Workers, _) => (

@@ -1,6 +1,8 @@
 //! What this host or balancer does not provide; one function per rule.
 
+mod aging;
 mod descriptors;
+mod http;
 mod listeners;
 mod network;
 mod rates;
@@ -11,7 +13,9 @@ use super::{Plan, Warning};
 use crate::platform::Host;
 use crate::profile::Cluster;
 
+pub(super) use aging::{age_of_tcp, jitter_of_ages};
 pub(super) use descriptors::{balancer_descriptors, node_descriptors};
+pub(super) use http::{access_log, error_ejection};
 pub(super) use listeners::unserved;
 pub(super) use network::{MIN_BACKLOG, accept_queue, addresses, our_ports, source_ports, tracking};
 pub(super) use rates::{connection_rate, message_rate};
@@ -42,6 +46,10 @@ pub(super) fn warnings(cluster: &Cluster, plan: &Plan, host: &Host) -> Vec<Warni
         addresses,
         message_rate,
         connection_rate,
+        error_ejection,
+        access_log,
+        age_of_tcp,
+        jitter_of_ages,
         our_ports,
         source_ports,
         accept_queue,

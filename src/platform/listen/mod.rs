@@ -2,18 +2,28 @@
 //! kernel spreads the connections over them.
 
 mod group;
+mod held;
 mod places;
 mod serve;
+mod slots;
 mod steering;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use nix::unistd::geteuid;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 pub use group::Group;
+pub use held::{held_by, inode};
 pub use places::Places;
-pub use serve::{Excess, serve_each};
+pub use serve::serve_each;
+pub use slots::{Slot, Slots};
+pub use steering::Spread;
+
+use super::ports::listeners_that_collide;
+use super::sock_diag::Listener;
 
 /// The requested length of the accept queue; the kernel reduces it to `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
@@ -54,6 +64,15 @@ impl Claim {
     }
 }
 
+/// Lengthens the accept queue of a listener that already listens, so that a burst of clients does not
+/// fill it.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn lengthen_backlog(listener: &impl AsFd) -> io::Result<()> {
+    SockRef::from(listener).listen(BACKLOG)
+}
+
 /// A new listener of the calling thread on a claimed address. Not blocking.
 ///
 /// # Errors
@@ -88,12 +107,34 @@ fn bound(address: SocketAddr, with: With) -> io::Result<Socket> {
     }
     socket.set_reuse_address(with != With::None)?;
     socket.set_reuse_port(with == With::Ours)?;
-    socket.bind(&address.into())?;
+    let bound = socket.bind(&address.into());
+    bound.map_err(|error| match with {
+        With::Ours => of_another_user(address, error),
+        With::None | With::Ending => error,
+    })?;
     Ok(socket)
+}
+
+/// Explains that `address` is in use: the kernel lets only sockets of one user share an address.
+fn of_another_user(address: SocketAddr, error: io::Error) -> io::Error {
+    let own = geteuid().as_raw();
+    let listeners = match error.kind() {
+        io::ErrorKind::AddrInUse => listeners_that_collide(address),
+        _ => Vec::new(),
+    };
+    match listeners.iter().find(|listener| listener.user != own) {
+        Some(Listener { user, .. }) => io::Error::new(
+            error.kind(),
+            format!("another user's listener is there (of uid {user})"),
+        ),
+        None => error,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use nix::unistd::{Uid, setfsuid};
+
     use super::*;
 
     const ANY_PORT: &str = "127.0.0.1:0";
@@ -111,6 +152,29 @@ mod tests {
         drop(claim);
         let error = Claim::new(first.local_addr().unwrap()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_listener_of_another_user_is_named_as_the_reason() {
+        let nobody = Uid::from_raw(65_534);
+        // Only this thread is affected.
+        let theirs = std::thread::spawn(move || {
+            setfsuid(nobody);
+            let claim = Claim::new(ANY_PORT.parse().unwrap()).unwrap();
+            listener(claim.address()).unwrap()
+        });
+        let theirs = theirs.join().unwrap();
+        let joined = listener(theirs.local_addr().unwrap());
+        if geteuid().is_root() {
+            let error = joined.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            assert_eq!(
+                error.to_string(),
+                "another user's listener is there (of uid 65534)"
+            );
+        } else {
+            joined.unwrap();
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The kernel numbers them in the order in which they began to listen. When one is closed, the last
 /// one moves into its place (`net/core/sock_reuseport.c`: `socks[i] = socks[num_socks - 1]`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Places(Vec<u16>);
 
@@ -21,6 +21,11 @@ impl Places {
     #[must_use]
     pub fn of(&self, member: u16) -> Option<usize> {
         self.0.iter().position(|other| *other == member)
+    }
+
+    /// The members that have listeners, by place.
+    pub(super) fn members(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().copied()
     }
 
     /// Notes that the member's listener was closed.

@@ -228,6 +228,9 @@ mod tests {
             run_dir.haproxy_socket(Instance::Numbered(12)),
             run_dir.haproxy_peers_socket(Instance::Numbered(1)),
             run_dir.haproxy_state(Instance::Numbered(2)),
+            run_dir.nginx_socket(0),
+            run_dir.nginx_socket(3),
+            run_dir.nginx_pid(12),
         ] {
             fs::write(path, "").unwrap();
         }

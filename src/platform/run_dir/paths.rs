@@ -27,6 +27,13 @@ impl RunDir {
         self.0.join("state.json")
     }
 
+    /// A state file that could not be used, kept for people until another one replaces it. A stop
+    /// leaves it, as it leaves the logs.
+    #[must_use]
+    pub fn broken_state_file(&self) -> PathBuf {
+        self.0.join("state.json.broken")
+    }
+
     /// The lock file, held by the one supervisor.
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
@@ -63,7 +70,7 @@ impl RunDir {
         self.of_haproxy(instance, "-peers.sock")
     }
 
-    /// The socket from which one HAProxy process of several gets its listeners.
+    /// The socket from which an HAProxy process gets its listeners.
     #[must_use]
     pub fn haproxy_listeners_socket(&self, instance: Instance) -> PathBuf {
         self.of_haproxy(instance, "-listen.sock")
@@ -89,6 +96,13 @@ impl RunDir {
         self.0.join("haproxy-drained.ids")
     }
 
+    /// Whether it is announced that the cluster stops: one line then. HAProxy reads the file when
+    /// it starts.
+    #[must_use]
+    pub fn haproxy_stopping(&self) -> PathBuf {
+        self.0.join("haproxy.stopping")
+    }
+
     /// The built-in balancer's configuration.
     #[must_use]
     pub fn dataplane_config(&self) -> PathBuf {
@@ -99,6 +113,12 @@ impl RunDir {
     #[must_use]
     pub fn dataplane_socket(&self) -> PathBuf {
         self.0.join("dataplane.sock")
+    }
+
+    /// The socket from which the built-in balancer gets its listeners.
+    #[must_use]
+    pub fn dataplane_listeners_socket(&self) -> PathBuf {
+        self.0.join("dataplane-listen.sock")
     }
 
     /// The built-in balancer's sticky tables, which the next process reads.
@@ -120,22 +140,30 @@ impl RunDir {
         self.0.join("dataplane.down")
     }
 
+    /// Whether it is announced that the cluster stops, and how fast connections are closed then.
+    /// The built-in balancer reads the file whenever it needs to know.
+    #[must_use]
+    pub fn dataplane_stopping(&self) -> PathBuf {
+        self.0.join("dataplane.stopping")
+    }
+
     /// nginx's configuration.
     #[must_use]
     pub fn nginx_config(&self) -> PathBuf {
         self.0.join("nginx.conf")
     }
 
-    /// The socket of nginx's status page, which the supervisor reads.
+    /// The socket of nginx's status page, which the supervisor reads. An nginx that ends removes
+    /// its own, so each `generation` has another one.
     #[must_use]
-    pub fn nginx_socket(&self) -> PathBuf {
-        self.0.join("nginx.sock")
+    pub fn nginx_socket(&self, generation: u32) -> PathBuf {
+        self.of_nginx(generation, "sock")
     }
 
-    /// The pid of nginx's master process; nginx writes it.
+    /// The pid of nginx's master process; nginx writes it, and removes it when it ends.
     #[must_use]
-    pub fn nginx_pid(&self) -> PathBuf {
-        self.0.join("nginx.pid")
+    pub fn nginx_pid(&self, generation: u32) -> PathBuf {
+        self.of_nginx(generation, "pid")
     }
 
     /// Where nginx could store what does not fit into memory; always empty.
@@ -180,19 +208,23 @@ impl RunDir {
             self.control_socket(),
             self.haproxy_socket(Instance::Only),
             self.haproxy_peers_socket(Instance::Only),
+            self.haproxy_listeners_socket(Instance::Only),
             self.haproxy_state(Instance::Only),
             self.haproxy_drained_names(),
             self.haproxy_drained_ids(),
+            self.haproxy_stopping(),
             self.dataplane_socket(),
+            self.dataplane_listeners_socket(),
             self.dataplane_memory(),
             self.dataplane_drained(),
             self.dataplane_down(),
-            self.nginx_socket(),
-            self.nginx_pid(),
+            self.dataplane_stopping(),
+            self.nginx_socket(0),
+            self.nginx_pid(0),
             self.certificate(),
             self.erlang_cookie(),
         ];
-        paths.extend(self.of_instances());
+        paths.extend(self.numbered());
         // Last: while this file exists, a command may look for children.
         paths.push(self.state_file());
         paths
@@ -205,20 +237,30 @@ impl RunDir {
 
     // Private
 
-    /// Sockets and states of several `HAProxy` processes, whatever their number was.
-    fn of_instances(&self) -> Vec<PathBuf> {
+    /// Sockets and states of several `HAProxy` processes, and what each nginx has left, whatever
+    /// their number was.
+    fn numbered(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());
         paths
             .filter(|path| {
                 let is_transient = path
                     .extension()
-                    .is_some_and(|kind| kind == "sock" || kind == "state");
+                    .is_some_and(|kind| kind == "sock" || kind == "state" || kind == "pid");
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let number = name.strip_prefix("haproxy-");
+                let number = ["haproxy-", "nginx-"]
+                    .iter()
+                    .find_map(|balancer| name.strip_prefix(balancer));
                 is_transient && number.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
             })
             .collect()
+    }
+
+    fn of_nginx(&self, generation: u32, kind: &str) -> PathBuf {
+        self.0.join(match generation {
+            0 => format!("nginx.{kind}"),
+            later => format!("nginx-{later}.{kind}"),
+        })
     }
 
     fn of_haproxy(&self, instance: Instance, what: &str) -> PathBuf {

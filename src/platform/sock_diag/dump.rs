@@ -18,18 +18,13 @@ const PATIENCE_SECONDS: i64 = 5;
 
 /// Passes every TCP socket, IPv4 and IPv6, that is in one of `states` and passes `filter` to
 /// `each`.
-pub(super) fn dump(states: u32, filter: &[u8], mut each: impl FnMut(Socket)) -> io::Result<()> {
-    let kernel = open()?;
-    let mut buffer = vec![0; BUFFER];
-    for family in [INET, INET6] {
-        let request = wire::request(family, states, filter)?;
-        match ask(&kernel, &request, &mut buffer, &mut each) {
-            // A kernel without IPv6.
-            Err(error) if family == INET6 && error.raw_os_error() == Some(libc::ENOENT) => {}
-            result => result?,
-        }
-    }
-    Ok(())
+pub(super) fn dump(states: u32, filter: &[u8], each: impl FnMut(Socket)) -> io::Result<()> {
+    dump_all(states, filter, false, each)
+}
+
+/// Like [`dump`], with the activity of each socket.
+pub(super) fn dump_with_activity(states: u32, filter: &[u8], each: impl FnMut(Socket)) -> io::Result<()> {
+    dump_all(states, filter, true, each)
 }
 
 /// Ends the connections of `handles`. Returns how many of them still existed.
@@ -52,6 +47,25 @@ pub(super) fn destroy(handles: &[Handle]) -> io::Result<u64> {
 }
 
 // Private
+
+fn dump_all(
+    states: u32,
+    filter: &[u8],
+    wants_activity: bool,
+    mut each: impl FnMut(Socket),
+) -> io::Result<()> {
+    let kernel = open()?;
+    let mut buffer = vec![0; BUFFER];
+    for family in [INET, INET6] {
+        let request = wire::request(family, states, filter, wants_activity)?;
+        match ask(&kernel, &request, &mut buffer, &mut each) {
+            // A kernel without IPv6.
+            Err(error) if family == INET6 && error.raw_os_error() == Some(libc::ENOENT) => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
 
 fn open() -> io::Result<OwnedFd> {
     let kernel = socket(

@@ -4,6 +4,7 @@
 //! our own nodes. That takes about a tenth of a second of system calls, so it belongs on a blocking
 //! thread.
 
+mod connections;
 mod dump;
 mod filter;
 mod wire;
@@ -14,9 +15,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use dump::{destroy, dump};
 use filter::{Side, port_filter};
-use wire::{CLOSE_WAIT, ESTABLISHED, FIN_WAIT, LISTEN, SYN_SENT};
+use wire::{CLOSE_WAIT, ESTABLISHED, FIN_WAIT, Handle, LISTEN, SYN_SENT};
 
-pub use wire::Socket;
+pub use connections::{Connection, accepted_at, close, opened_to};
+pub use wire::{Activity, Socket};
 
 /// A TCP socket that accepts connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Its inode, as `/proc/PID/fd` shows it.
     pub inode: u64,
+    /// The user that has opened it.
+    pub user: u32,
     /// Whether an IPv6 wildcard leaves IPv4 to other listeners.
     pub v6_only: bool,
 }
@@ -96,6 +100,7 @@ pub fn listeners() -> io::Result<Vec<Listener>> {
         listeners.push(Listener {
             address: socket.local,
             inode: socket.inode,
+            user: socket.user,
             v6_only: socket.v6_only,
         });
     })?;
@@ -125,7 +130,68 @@ pub fn destroy_to(node: SocketAddr, except: &[IpAddr]) -> io::Result<u64> {
     destroy(&handles)
 }
 
+/// The inodes of the established connections whose own end is at one of `addresses`.
+pub fn accepted(addresses: &[SocketAddr]) -> io::Result<BTreeSet<u64>> {
+    let mut inodes = BTreeSet::new();
+    each_accepted(addresses, |socket| {
+        inodes.insert(socket.inode);
+    })?;
+    Ok(inodes)
+}
+
+/// The connections that this host has accepted at some addresses, to be ended in parts.
+#[derive(Debug)]
+pub struct Accepted(Vec<Handle>);
+
+impl Accepted {
+    /// The established connections whose own end is at one of `addresses`.
+    pub fn at(addresses: &[SocketAddr]) -> io::Result<Accepted> {
+        let mut handles = Vec::new();
+        each_accepted(addresses, |socket| handles.push(socket.handle))?;
+        Ok(Accepted(handles))
+    }
+
+    /// How many are left.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Ends the last of them until this many are left.
+    ///
+    /// # Errors
+    /// As [`destroy_to`].
+    pub fn close_all_but(&mut self, kept: usize) -> io::Result<()> {
+        let due = self.0.split_off(kept.min(self.0.len()));
+        destroy(&due).map(|_| ())
+    }
+}
+
 // Private
+
+/// Calls `each` for every established connection whose own end is at one of `addresses`.
+fn each_accepted(addresses: &[SocketAddr], mut each: impl FnMut(Socket)) -> io::Result<()> {
+    let ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
+    if ports.is_empty() {
+        return Ok(());
+    }
+    dump(
+        ESTABLISHED | CLOSE_WAIT,
+        &port_filter(Side::Local, &ports),
+        |socket| {
+            let is_there = |address: &SocketAddr| is_at(canonical(*address), socket.local);
+            if addresses.iter().any(is_there) {
+                each(socket);
+            }
+        },
+    )
+}
 
 fn count(nodes: &[SocketAddr], side: Side, except: impl Fn(&Socket) -> bool) -> io::Result<Vec<u64>> {
     let mut tally = Tally::new(nodes, side);

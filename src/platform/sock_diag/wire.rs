@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 /// A bit set that contains one state, as the kernel numbers them.
 pub(super) const ESTABLISHED: u32 = 1 << 1;
@@ -21,6 +22,7 @@ const NLM_F_REQUEST_ACK: u16 = 0x5;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const REQ_BYTECODE: u16 = 1;
+const INFO: u16 = 2;
 const SKV6ONLY: u16 = 11;
 const TCP: u8 = 6;
 
@@ -44,10 +46,36 @@ pub struct Socket {
     pub peer: SocketAddr,
     /// Its inode; 0 when no process holds it.
     pub inode: u64,
+    /// The user that has opened it.
+    pub user: u32,
     /// Whether an IPv6 listener leaves IPv4 to other listeners.
     pub v6_only: bool,
+    /// Its traffic so far, if that was requested.
+    pub activity: Option<Activity>,
     /// What identifies the socket to the kernel.
     pub(super) handle: Handle,
+}
+
+/// The traffic of a connection so far: fields of `struct tcp_info`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// The time since data was last sent, or since the connection was established.
+    pub since_sent: Duration,
+    /// The time since data was last received, or since the connection was established.
+    pub since_received: Duration,
+    /// The bytes that the peer has acknowledged. For the end that has opened the connection the
+    /// kernel counts one more.
+    pub acknowledged: u64,
+    /// The bytes received.
+    pub received: u64,
+}
+
+impl Activity {
+    /// The time without data in either direction.
+    #[must_use]
+    pub fn idle(&self) -> Duration {
+        self.since_sent.min(self.since_received)
+    }
 }
 
 /// What identifies a socket to the kernel: addresses, and a cookie that no later socket has.
@@ -57,12 +85,14 @@ pub(super) struct Handle {
     id: [u8; ID],
 }
 
-/// A request for every TCP socket of `family` that is in one of `states` and passes `filter`.
-pub(super) fn request(family: u8, states: u32, filter: &[u8]) -> io::Result<Vec<u8>> {
+/// A request for every TCP socket of `family` that is in one of `states` and passes `filter`, with
+/// its activity if `wants_activity`.
+pub(super) fn request(family: u8, states: u32, filter: &[u8], wants_activity: bool) -> io::Result<Vec<u8>> {
     let attribute = if filter.is_empty() { 0 } else { 4 + filter.len() };
     let length = u32::try_from(HEADER + REQUEST + attribute).map_err(io::Error::other)?;
     let mut bytes = header(length, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP);
-    bytes.extend([family, TCP, 0, 0]);
+    let extensions = if wants_activity { 1 << (INFO - 1) } else { 0 };
+    bytes.extend([family, TCP, extensions, 0]);
     bytes.extend(states.to_ne_bytes());
     bytes.resize(HEADER + REQUEST, 0);
     if !filter.is_empty() {
@@ -126,7 +156,9 @@ fn socket(payload: &[u8]) -> Option<Socket> {
         local: address(family, payload.get(4..6)?, payload.get(8..24)?)?,
         peer: address(family, payload.get(6..8)?, payload.get(24..40)?)?,
         inode: u32_at(payload, 68)?.into(),
+        user: u32_at(payload, 64)?,
         v6_only: family == INET6 && flag(attributes, SKV6ONLY),
+        activity: attribute(attributes, INFO).and_then(activity),
         handle: Handle {
             family,
             id: payload.get(4..4 + ID)?.try_into().ok()?,
@@ -146,19 +178,33 @@ fn address(family: u8, port: &[u8], ip: &[u8]) -> Option<SocketAddr> {
 }
 
 /// Whether the one-byte attribute `wanted` is present and not 0.
-fn flag(mut attributes: &[u8], wanted: u16) -> bool {
-    while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
+fn flag(attributes: &[u8], wanted: u16) -> bool {
+    attribute(attributes, wanted).is_some_and(|value| value.first().is_some_and(|byte| *byte != 0))
+}
+
+/// The value of the attribute `wanted`.
+fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+    loop {
+        let (length, kind) = (u16_at(attributes, 0)?, u16_at(attributes, 2)?);
         let length = usize::from(length);
         if kind == wanted {
-            return length > 4 && attributes.get(4).is_some_and(|value| *value != 0);
+            return attributes.get(4..length);
         }
         // An attribute is at least as long as its own header; a shorter one would cause an endless
         // loop.
-        attributes = attributes
-            .get(length.max(4).next_multiple_of(4)..)
-            .unwrap_or_default();
+        attributes = attributes.get(length.max(4).next_multiple_of(4)..)?;
     }
-    false
+}
+
+/// Reads a `struct tcp_info`; `None` for that of a kernel before 4.2, which lacks the bytes.
+fn activity(info: &[u8]) -> Option<Activity> {
+    let since = |at| Some(Duration::from_millis(u32_at(info, at)?.into()));
+    Some(Activity {
+        since_sent: since(44)?,
+        since_received: since(52)?,
+        acknowledged: u64_at(info, 120)?,
+        received: u64_at(info, 128)?,
+    })
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -167,6 +213,10 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
 fn nonsense() -> io::Error {
@@ -203,7 +253,8 @@ mod tests {
         let mut payload = vec![INET6, 10, 0, 0];
         payload.extend(8000_u16.to_be_bytes());
         payload.extend([0, 0]);
-        payload.resize(68, 0);
+        payload.resize(64, 0);
+        payload.extend(1000_u32.to_ne_bytes());
         payload.extend(4711_u32.to_ne_bytes());
         // First the attribute for shutdown, which was not requested, then the wanted one.
         for (length, kind, value) in [(5_u16, 8_u16, 1_u8), (5, SKV6ONLY, 1)] {
@@ -220,7 +271,9 @@ mod tests {
             local: "[::]:8000".parse().unwrap(),
             peer: "[::]:0".parse().unwrap(),
             inode: 4711,
+            user: 1000,
             v6_only: true,
+            activity: None,
             handle,
         };
         let order = destruction(&handle);

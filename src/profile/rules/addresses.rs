@@ -45,7 +45,13 @@ pub(super) fn nodes(written: &ParsedProfile) -> Vec<Problem> {
     let addresses = if nodes.runtime == Runtime::External {
         let members = nodes.members.iter().enumerate();
         members
-            .map(|(index, member)| (format!("nodes.members[{index}].address"), member.address))
+            .flat_map(|(index, member)| {
+                let path = format!("nodes.members[{index}].address");
+                member
+                    .addresses()
+                    .into_iter()
+                    .map(move |address| (path.clone(), address))
+            })
             .collect()
     } else {
         vec![("nodes.address".to_owned(), nodes.address)]
@@ -65,10 +71,24 @@ pub(super) fn nodes(written: &ParsedProfile) -> Vec<Problem> {
         .collect()
 }
 
-// Private
+/// Every host name was resolved.
+pub(in crate::profile) fn unresolved(written: &ParsedProfile) -> Vec<Problem> {
+    let members = written.document.nodes.members.iter().enumerate();
+    members
+        .filter_map(|(index, member)| {
+            let host = member.host().filter(|_| member.resolved.is_empty())?;
+            let path = format!("nodes.members[{index}].address");
+            let problem = written.problem(&path, format!("host `{host}` has no known address"));
+            Some(
+                problem
+                    .hint("give an address, or a host name that this host can resolve: `getent hosts NAME`"),
+            )
+        })
+        .collect()
+}
 
 /// Why it is impossible to connect to the address, if it is.
-fn unreachable(address: IpAddr) -> Option<&'static str> {
+pub(in crate::profile) fn unreachable(address: IpAddr) -> Option<&'static str> {
     match address.to_canonical() {
         any if any.is_unspecified() => Some("it means every address of a host"),
         many if many.is_multicast() => Some("it is a multicast address"),

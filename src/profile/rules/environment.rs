@@ -15,7 +15,13 @@ use crate::profile::spans::join;
 const MAX_BYTES: usize = 128 << 10;
 
 /// The names of `platform::mark`, by which the processes of a node are found.
-const RESERVED: [&str; 3] = ["CLUSTERCTL_CHILD", "CLUSTERCTL_RUN_ID", "CLUSTERCTL_APART"];
+const RESERVED: [&str; 5] = [
+    "CLUSTERCTL_CHILD",
+    "CLUSTERCTL_RUN_ID",
+    "CLUSTERCTL_CHILD_RUN_DIR",
+    "CLUSTERCTL_CHILD_INSTANCE",
+    "CLUSTERCTL_APART",
+];
 
 /// A variable has a name that the kernel can pass on, and that we do not use.
 pub(super) fn names(written: &ParsedProfile) -> Vec<Problem> {

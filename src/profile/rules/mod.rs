@@ -3,6 +3,7 @@
 mod addresses;
 mod environment;
 mod health;
+mod members;
 mod names;
 mod numbers;
 mod paths;
@@ -30,11 +31,16 @@ const RULES: &[Rule] = &[
     runtime::erlmcp,
     runtime::ports,
     runtime::members,
+    members::count,
+    members::numbers,
+    members::started,
+    members::external,
     runtime::forgotten,
     runtime::cookie,
     numbers::bounds,
     numbers::periods,
     numbers::shares,
+    numbers::errors,
     numbers::target,
     numbers::sum,
     health::path,
@@ -52,6 +58,7 @@ const RULES: &[Rule] = &[
     tls::https,
 ];
 
+pub(super) use addresses::{unreachable, unresolved};
 pub(super) use numbers::range_of;
 
 /// The violations of all rules.

@@ -16,7 +16,7 @@ const HAPROXY_INT: u64 = i32::MAX as u64;
 const MAX_PERIOD: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// The paths of whole numbers, with their bounds.
-const BOUNDS: [(&str, RangeInclusive<u64>); 14] = [
+const BOUNDS: [(&str, RangeInclusive<u64>); 18] = [
     ("nodes.count", 1..=1_000),
     ("nodes.target", 1..=MANY),
     ("nodes.maxconn", 1..=MANY),
@@ -26,11 +26,15 @@ const BOUNDS: [(&str, RangeInclusive<u64>); 14] = [
     ("routing.table.size", 1..=100 * MANY),
     ("limits.maxconn", 1..=MANY),
     ("limits.head", 4_096..=1_048_576),
+    ("limits.body", 1_024..=1 << 40),
     ("limits.per_ip.connections", 0..=MANY),
     ("limits.per_ip.connection_rate", 0..=MANY),
     ("limits.per_ip.message_rate", 0..=MANY),
     ("health.rise", 1..=1_000),
     ("health.fall", 1..=1_000),
+    ("health.eject", 1..=1_000),
+    ("rollout.canary", 0..=1_000),
+    ("rollout.batch", 1..=1_000),
 ];
 
 /// The bounds of the whole number at `path`.
@@ -92,6 +96,18 @@ pub(super) fn shares(written: &ParsedProfile) -> Vec<Problem> {
         .collect()
 }
 
+/// No share of errors is above 100 %, so that a limit above it would never be exceeded.
+pub(super) fn errors(written: &ParsedProfile) -> Vec<Problem> {
+    const PATH: &str = "rollout.max_errors";
+
+    let limit = written.document.rollout.max_errors;
+    if limit.get() < 100.0 {
+        return Vec::new();
+    }
+    let problem = written.problem(PATH, format!("`{PATH}` cannot be {limit}"));
+    vec![problem.hint("no share is above 100%; `rollout.canary: 0` replaces nodes without that check")]
+}
+
 /// A node's maximum must not be below its target.
 pub(super) fn target(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
@@ -118,9 +134,11 @@ pub(super) fn target(written: &ParsedProfile) -> Vec<Problem> {
 /// All nodes together must not hold more than can be counted.
 pub(super) fn sum(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
-    let count = match nodes.runtime {
-        Runtime::External => nodes.members.len() as u64,
-        _ => u64::from(nodes.count),
+    let count = nodes.total();
+    let path = if nodes.members.is_empty() {
+        "nodes.count"
+    } else {
+        "nodes.members"
     };
     let sum = u64::from(nodes.maxconn) * count;
     if sum <= HAPROXY_INT {
@@ -132,7 +150,7 @@ pub(super) fn sum(written: &ParsedProfile) -> Vec<Problem> {
                 "nodes.maxconn",
                 format!("{count} nodes of {} connections add up to {sum}", nodes.maxconn),
             )
-            .mark(written.mark("nodes.count", ""))
+            .mark(written.mark(path, ""))
             .hint(format!("HAProxy's largest number is {HAPROXY_INT}")),
     ]
 }
@@ -145,6 +163,7 @@ fn numbers(document: &Document) -> Vec<(&'static str, u64)> {
         limits,
         health,
         routing,
+        rollout,
         ..
     } = document;
     let per_ip = &limits.per_ip;
@@ -160,24 +179,29 @@ fn numbers(document: &Document) -> Vec<(&'static str, u64)> {
         ("limits.per_ip.message_rate", u64::from(per_ip.message_rate)),
         ("health.rise", u64::from(health.rise)),
         ("health.fall", u64::from(health.fall)),
+        ("rollout.canary", u64::from(rollout.canary)),
+        ("rollout.batch", u64::from(rollout.batch)),
     ];
-    // The members of runtime `external` are counted by their list.
-    if nodes.runtime != Runtime::External {
+    numbers.extend(limits.body.map(|body| ("limits.body", body.bytes())));
+    numbers.extend(health.eject.map(|errors| ("health.eject", u64::from(errors))));
+    // Members are counted by their list.
+    if nodes.runtime != Runtime::External && nodes.members.is_empty() {
         numbers.insert(0, ("nodes.count", u64::from(nodes.count)));
     }
     numbers
 }
 
-fn timed(document: &Document) -> [(&'static str, Period); 18] {
+fn timed(document: &Document) -> Vec<(&'static str, Period)> {
     let Document {
         nodes,
         routing,
         health,
         timeouts,
+        rollout,
         targets,
         ..
     } = document;
-    [
+    let mut timed = vec![
         ("nodes.restart.backoff", nodes.restart.backoff.from),
         ("nodes.restart.backoff", nodes.restart.backoff.to),
         ("nodes.restart.forget_after", nodes.restart.forget_after),
@@ -192,9 +216,14 @@ fn timed(document: &Document) -> [(&'static str, Period); 18] {
         ("timeouts.check", timeouts.check),
         ("timeouts.http_request", timeouts.http_request),
         ("timeouts.keep_alive", timeouts.keep_alive),
+        ("timeouts.node_keep_alive", timeouts.node_keep_alive),
         ("timeouts.tunnel", timeouts.tunnel),
         ("targets.p99", targets.p99),
         ("targets.failover", targets.failover),
         ("targets.failover_alert", targets.failover_alert),
-    ]
+        ("rollout.hold", rollout.hold),
+    ];
+    timed.extend(rollout.max_p99.map(|limit| ("rollout.max_p99", limit)));
+    timed.extend(routing.max_age.map(|max_age| ("routing.max_age", max_age)));
+    timed
 }

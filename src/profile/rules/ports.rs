@@ -34,8 +34,12 @@ pub(super) fn range(written: &ParsedProfile) -> Vec<Problem> {
                  path, title, port, ..
              }| {
                 let message = format!("{title} would listen on port {port}, beyond 65535");
+                let lower = match written.document.nodes.members.as_slice() {
+                    [] => "`nodes.count`",
+                    _ => "the node's number, `n`",
+                };
                 written.problem(&path, message).hint(match offset {
-                    0 => format!("lower `{path}` or `nodes.count`"),
+                    0 => format!("lower `{path}` or {lower}"),
                     _ => format!("`--port-offset {offset}` is added to every port; choose a smaller one"),
                 })
             },

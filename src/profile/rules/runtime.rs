@@ -2,7 +2,8 @@
 
 use crate::base::units::excerpt;
 use crate::profile::closest;
-use crate::profile::document::{Member, Runtime};
+use crate::profile::document::Runtime;
+use crate::profile::member::Member;
 use crate::profile::parsed::ParsedProfile;
 use crate::profile::placeholders::{KNOWN, Part, meant, parts};
 use crate::profile::problem::Problem;
@@ -180,29 +181,19 @@ pub(super) fn members(written: &ParsedProfile) -> Vec<Problem> {
     tcp.into_iter().chain(http).collect()
 }
 
-/// A profile with `members` or `command` wants them used: a runtime that was left at its default
-/// was forgotten.
+/// A profile with a `command` wants it used: a runtime that was left at its default was forgotten.
 pub(super) fn forgotten(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let command = nodes.command.is_some();
     let mut problems = Vec::new();
-    for (path, given, wanted, name) in [
-        ("nodes.command", command, Runtime::Command, "command"),
-        ("nodes.path", nodes.path.is_some(), Runtime::Command, "command"),
-        (
-            "nodes.members",
-            !nodes.members.is_empty(),
-            Runtime::External,
-            "external",
-        ),
-    ] {
+    for (path, given) in [("nodes.command", command), ("nodes.path", nodes.path.is_some())] {
         let untouched = written.origin("nodes.runtime") == 0 && written.origin(path) > 0;
-        if given && untouched && nodes.runtime != wanted {
+        if given && untouched && nodes.runtime != Runtime::Command {
             problems.push(
                 written
-                    .problem(path, format!("`{path}` is only used by runtime `{name}`"))
+                    .problem(path, format!("`{path}` is only used by runtime `command`"))
                     .mark(written.mark("nodes.runtime", ""))
-                    .hint(format!("set `nodes.runtime: {name}`")),
+                    .hint("set `nodes.runtime: command`"),
             );
         }
     }

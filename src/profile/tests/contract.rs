@@ -53,13 +53,17 @@ routing:
   sse:       {algorithm: leastconn,  sticky: source}
   table: {size: 200k, expire: 30m}
   cookie: SERVERID
+  max_age: null
 limits:
   maxconn: 100000
   head: 32kB
+  body: null
   per_ip: {connections: 100, connection_rate: 100, message_rate: 100, exempt: []}
-health: {kind: auto, path: /health, interval: 3s, timeout: 3s, rise: 2, fall: 2}
-timeouts: {connect: 5s, client: 5m, server: 5m, queue: 30s, check: 3s, http_request: 30s, keep_alive: 5m, tunnel: 1h}
+health: {kind: auto, path: /health, interval: 3s, timeout: 3s, rise: 2, fall: 2, eject: null}
+timeouts: {connect: 5s, client: 5m, server: 5m, queue: 30s, check: 3s, http_request: 30s, keep_alive: 5m, node_keep_alive: 4s, tunnel: 1h}
+rollout: {canary: 1, batch: 1, hold: 10s, max_errors: 1%, max_p99: null}
 tls: null
+access_log: null
 targets: {tolerance: 2%, band: 20%, variance: 5%, latency_variance: 10%, p99: 20ms, failover: 5s, failover_alert: 15s}
 binaries: {haproxy: null, nginx: null, erl: null}
 "#;

@@ -2,6 +2,7 @@
 
 mod contract;
 mod hostile;
+mod members;
 mod nodes;
 mod rules;
 mod show;

@@ -1,7 +1,7 @@
 //! The rules for nodes: their ports, listeners, members, and health checks.
 
 use super::{cluster, file, problems, sets};
-use crate::profile::HttpCheck;
+use crate::profile::{HttpCheck, NodeId};
 
 #[test]
 fn ports_that_collide() {
@@ -110,7 +110,7 @@ fn external_members_replace_the_counted_nodes_and_do_not_move() {
         .map(|node| node.tcp.unwrap().to_string())
         .collect();
     assert_eq!(nodes, ["192.0.2.1:9001", "192.0.2.2:9001"]);
-    assert_eq!(cluster.nodes[1].number, 2);
+    assert_eq!((cluster.nodes[1].number, cluster.nodes[1].id), (2, NodeId(2)));
     assert_eq!(cluster.listen.ports().collect::<Vec<_>>(), [("tcp", 8100)]);
 }
 

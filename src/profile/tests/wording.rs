@@ -205,11 +205,19 @@ fn values_of_the_wrong_type() {
 fn an_incomplete_member() {
     let problems = problems(&file("nodes: {members: [{name: a}], runtime: external}\n"));
     assert_snapshot!(problems, @r#"
-    error: `nodes.members[0]`: missing field `address`
-     --> p.yaml:1:19
+    error: node a has no port
+     --> p.yaml:1:26
       |
     1 | nodes: {members: [{name: a}], runtime: external}
-      |                   ^^^^^^^^^
+      |                          ^
+    hint: give it a `tcp_port`, an `http_port`, or both
+
+    error: node a has no address
+     --> p.yaml:1:26
+      |
+    1 | nodes: {members: [{name: a}], runtime: external}
+      |                          ^
+    hint: give it the `address` at which this host reaches it
     "#);
 }
 

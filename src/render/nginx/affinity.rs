@@ -1,5 +1,6 @@
 //! Which node a client belongs to: by cookie, by session, by address.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -15,6 +16,13 @@ use crate::render::pool::Pool;
 /// its address. Each choice is made among all nodes: so a client whose chosen node serves stays
 /// with it, whichever other nodes go away or come back.
 const DEPTH: usize = 5;
+
+/// One of the choices by which an address gets its node: if that is away, the next choice counts.
+pub(super) struct AddressChoice {
+    salt: usize,
+    /// The nodes, and their weights.
+    pub(super) weights: Vec<(String, u64)>,
+}
 
 /// One `split_clients` block.
 #[derive(Clone, Debug, Serialize)]
@@ -169,7 +177,7 @@ fn views(weights: &[(&str, u64)]) -> Vec<ShareView> {
     shares(weights).into_iter().map(view).collect()
 }
 
-fn by_address(pool: Pool, cluster: &Cluster) -> bool {
+pub(super) fn by_address(pool: Pool, cluster: &Cluster) -> bool {
     let by_algorithm = pool.route(cluster).algorithm.facts().hashes == Some(HashKey::Address);
     by_algorithm || pool.followed(cluster).contains(&Sticky::Source)
 }
@@ -183,42 +191,35 @@ fn client(pool: Pool, cluster: &Cluster) -> &'static str {
     }
 }
 
-/// Adds the blocks of `$mcp_KIND_home`, which choose by the address of the `client`. If every node serves, that is one choice; else [`DEPTH`]
-/// choices among all nodes, and a last one among the serving nodes.
+/// Adds the blocks of `$mcp_KIND_home`, which choose by the address of the `client`.
 fn address_home(kind: &str, client: &str, members: Members<'_>, view: &mut HomeView) {
-    let weights = |nodes: &mut dyn Iterator<Item = &Node>| -> Vec<(String, u64)> {
-        nodes
-            .map(|node| (node.name.clone(), node.weight.into()))
-            .collect()
-    };
-    let all = weights(&mut members.cluster.nodes.iter());
-    let serving = weights(&mut members.serving());
-    let away: Vec<&(String, u64)> = all
-        .iter()
-        .filter(|node| node.1 > 0 && !serving.contains(node))
-        .collect();
-    let mut split = |salt: usize, variable: String, nodes: &[(String, u64)]| {
-        let nodes: Vec<(&str, u64)> = nodes
+    let choices = address_choices(members.cluster, members.away);
+    let is_only = choices.len() == 1;
+    for (index, choice) in choices.iter().enumerate() {
+        let weights: Vec<(&str, u64)> = choice
+            .weights
             .iter()
             .map(|(name, weight)| (name.as_str(), *weight))
             .collect();
-        let key = match salt {
-            0 => client.to_owned(),
-            salt => format!("{client} {salt}"),
-        };
         view.splits.push(SplitView {
-            key: quote(&key),
-            variable,
-            shares: views(&nodes),
+            key: quote(&format!("{client}{}", choice.suffix())),
+            variable: if is_only {
+                format!("mcp_{kind}_home")
+            } else {
+                format!("mcp_{kind}_choice_{}", index + 1)
+            },
+            shares: views(&weights),
         });
-    };
-    if away.is_empty() {
-        return split(0, format!("mcp_{kind}_home"), &all);
     }
-    for salt in 0..DEPTH {
-        split(salt, format!("mcp_{kind}_choice_{}", salt + 1), &all);
+    if is_only {
+        return;
     }
-    split(DEPTH, format!("mcp_{kind}_choice_{}", DEPTH + 1), &serving);
+    let away = members
+        .cluster
+        .nodes
+        .iter()
+        .filter(|node| node.weight > 0 && members.away.contains(&node.name));
+    let away: Vec<&str> = away.map(|node| node.name.as_str()).collect();
     // The last choice first, because each one falls back on the next.
     for choice in (1..=DEPTH).rev() {
         let next = match choice {
@@ -230,9 +231,45 @@ fn address_home(kind: &str, client: &str, members: Members<'_>, view: &mut HomeV
             _ => format!("mcp_{kind}_home_{choice}"),
         };
         let here = format!("$mcp_{kind}_choice_{choice}");
-        let gone = away.iter().map(|(name, _)| (key(name), next.clone()));
+        let gone = away.iter().map(|name| (key(name), next.clone()));
         let default = ("default".to_owned(), here.clone());
         view.maps
             .push(MapView::new(&here, variable, [default].into_iter().chain(gone)));
+    }
+}
+
+/// The choices of addresses while the nodes in `away` get no new clients. If every node serves, that
+/// is one choice; else [`DEPTH`] choices among all nodes, and a last one among the serving nodes.
+pub(super) fn address_choices(cluster: &Cluster, away: &BTreeSet<String>) -> Vec<AddressChoice> {
+    let weights = |is_meant: &dyn Fn(&Node) -> bool| -> Vec<(String, u64)> {
+        let nodes = cluster.nodes.iter().filter(|node| is_meant(node));
+        nodes
+            .map(|node| (node.name.clone(), node.weight.into()))
+            .collect()
+    };
+    let all = || weights(&|_| true);
+    let is_any_away = cluster
+        .nodes
+        .iter()
+        .any(|node| node.weight > 0 && away.contains(&node.name));
+    if !is_any_away {
+        let weights = all();
+        return vec![AddressChoice { salt: 0, weights }];
+    }
+    let among_all = (0..DEPTH).map(|salt| AddressChoice { salt, weights: all() });
+    let last = AddressChoice {
+        salt: DEPTH,
+        weights: weights(&|node| !away.contains(&node.name)),
+    };
+    among_all.chain([last]).collect()
+}
+
+impl AddressChoice {
+    /// What follows the client's address in the text that is hashed.
+    pub(super) fn suffix(&self) -> String {
+        match self.salt {
+            0 => String::new(),
+            salt => format!(" {salt}"),
+        }
     }
 }

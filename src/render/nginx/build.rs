@@ -76,6 +76,11 @@ impl NginxBuild {
         self.release >= (1, 19, 5)
     }
 
+    /// Whether connections of clients can end by their age.
+    pub(super) fn has_keepalive_time(&self) -> bool {
+        self.release >= (1, 19, 10)
+    }
+
     /// Whether one end of a TCP connection can be closed before the other.
     pub(super) fn has_half_close(&self) -> bool {
         self.release >= (1, 21, 4)
@@ -132,13 +137,14 @@ mod tests {
             let build = at(version);
             (
                 build.has_error_log_option(),
+                build.has_keepalive_time(),
                 build.has_half_close(),
                 build.has_http2_directive(),
             )
         };
-        assert_eq!(features("1.18.0"), (false, false, false));
-        assert_eq!(features("1.22.1"), (true, true, false));
-        assert_eq!(features("1.25.1"), (true, true, true));
+        assert_eq!(features("1.18.0"), (false, false, false, false));
+        assert_eq!(features("1.22.1"), (true, true, true, false));
+        assert_eq!(features("1.25.1"), (true, true, true, true));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod affinity;
 mod build;
+mod homes;
 mod installation;
 mod limits;
 mod quoting;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use build::NginxBuild;
+pub use homes::Homes;
 pub use installation::{NginxInstallation, StreamModule};
 
 use self::affinity::{HomeView, MapView, SplitView};
@@ -29,12 +31,12 @@ use self::quoting::{literal, quoted, seconds};
 use self::routes::{ForwardedView, PathsView};
 use self::server::{ServerView, binds};
 use self::upstream::{Members, UpstreamView};
-use super::errors::ErrorsView;
+use super::errors::{BODY_TOO_LARGE_JSON, ErrorsView};
 use super::pool::{COMPRESSED, Pool};
 use super::redirects;
 use super::revision::WITHOUT_SESSIONS;
 use super::templates::{RenderError, Templates};
-use crate::base::units::Period;
+use crate::base::units::{Period, Size};
 use crate::plan::{ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Node, Sticky, Timeouts};
@@ -48,8 +50,17 @@ const OWN: u64 = 64;
 /// The longest timer; a longer one has no use.
 const MAX_TIMER: Duration = Duration::from_hours(24 * 24);
 
-/// Renders `nginx.conf` for the binary that is `installed`, running in `run_dir`; the nodes in
-/// `away` get no new clients.
+/// Where nginx has its files.
+#[derive(Clone, Copy, Debug)]
+pub struct NginxPlace<'a> {
+    /// The run directory of its cluster.
+    pub run_dir: &'a RunDir,
+    /// The number in the names of its pid file and its socket: a former nginx may still have some.
+    pub generation: u32,
+}
+
+/// Renders `nginx.conf` for the binary that is `installed`, running in this `place`; the nodes in
+/// `away` get no new clients. With `announced`, `/ready` answers that the cluster stops.
 ///
 /// # Errors
 /// When a template override cannot be read, parsed or filled.
@@ -57,12 +68,14 @@ pub fn nginx(
     cluster: &Cluster,
     plan: &Plan,
     installed: &NginxInstallation,
-    run_dir: &RunDir,
+    place: NginxPlace<'_>,
     templates: &Templates,
     away: &BTreeSet<String>,
+    announced: bool,
 ) -> Result<String, RenderError> {
     let members = Members { cluster, plan, away };
-    templates.render("nginx.conf.tera", &View::new(members, installed, run_dir))
+    let view = View::new(members, installed, place, announced);
+    templates.render("nginx.conf.tera", &view)
 }
 
 /// What decides which node a new client of a listener gets from nginx, by the listener's key in the
@@ -117,15 +130,20 @@ struct TimeoutsView {
     server: Period,
     http_request: Period,
     keep_alive: Period,
+    /// The age at which a client's connection ends with the next answer.
+    max_age: Option<Period>,
+    node_keep_alive: Period,
     tunnel: Period,
 }
 
-/// The `/health` page of the whole cluster.
+/// The pages about the whole cluster: `/health`, `/ready` and `/live`.
 #[derive(Debug, Serialize)]
 struct StatusView {
     bind: Option<String>,
     code: u16,
     word: &'static str,
+    /// Whether it is announced that the cluster stops.
+    stopping: bool,
     nodes_up: usize,
     nodes: usize,
 }
@@ -146,6 +164,10 @@ struct HttpView {
     errors: ErrorsView,
     /// Bytes of a buffer, which has to hold a whole head.
     head: u64,
+    /// Bytes of a request's body; 0 means no limit.
+    body: u64,
+    /// The answer to a larger body.
+    too_large: &'static str,
     paths: PathsView,
     forwarded: ForwardedView,
     /// What nodes can call themselves in a redirect.
@@ -193,7 +215,13 @@ struct PoolView {
 }
 
 impl View {
-    fn new(members: Members<'_>, installed: &NginxInstallation, run_dir: &RunDir) -> View {
+    fn new(
+        members: Members<'_>,
+        installed: &NginxInstallation,
+        place: NginxPlace<'_>,
+        announced: bool,
+    ) -> View {
+        let NginxPlace { run_dir, generation } = place;
         let Members { cluster, plan, away } = members;
         let build = &installed.build;
         let balancer = &plan.balancer;
@@ -201,7 +229,14 @@ impl View {
         let own = OWN + (listeners + 1) * u64::from(balancer.threads);
         let nodes_up = members.serving().count();
         let pools = Pool::all(cluster);
-        let timeouts = TimeoutsView::new(cluster.timeouts);
+        let timeouts = TimeoutsView {
+            max_age: cluster
+                .routing
+                .max_age
+                .map(timer)
+                .filter(|_| build.has_keepalive_time()),
+            ..TimeoutsView::new(cluster.timeouts)
+        };
         View {
             cluster: cluster.name.clone(),
             version: build.version.clone(),
@@ -214,8 +249,11 @@ impl View {
             nofile: balancer.nofile,
             worker_connections: balancer.nofile.saturating_sub(own).max(listeners + 16),
             run_dir: RunDirView {
-                pid: quoted(&run_dir.nginx_pid()),
-                socket: quoted(Path::new(&format!("unix:{}", run_dir.nginx_socket().display()))),
+                pid: quoted(&run_dir.nginx_pid(generation)),
+                socket: quoted(Path::new(&format!(
+                    "unix:{}",
+                    run_dir.nginx_socket(generation).display()
+                ))),
                 access_log: quoted(&run_dir.log(NGINX_ACCESS_LOG)),
                 temp: quoted(&run_dir.nginx_temp()),
                 certificate: quoted(&run_dir.certificate()),
@@ -227,6 +265,7 @@ impl View {
                 bind: cluster.listen.status.map(|at| at.to_string()),
                 code: if nodes_up == 0 { 503 } else { 200 },
                 word: if nodes_up == 0 { "down" } else { "up" },
+                stopping: announced,
                 nodes_up,
                 nodes: cluster.nodes.len(),
             },
@@ -256,6 +295,8 @@ impl TimeoutsView {
             server: timer(timeouts.server),
             http_request: timer(timeouts.http_request),
             keep_alive: seconds(timer(timeouts.keep_alive).duration()),
+            max_age: None,
+            node_keep_alive: timer(timeouts.node_keep_alive),
             tunnel: timer(timeouts.tunnel),
         }
     }
@@ -296,6 +337,8 @@ impl HttpView {
         HttpView {
             errors: ErrorsView::new(),
             head: cluster.limits.head.bytes(),
+            body: cluster.limits.body.map_or(0, Size::bytes),
+            too_large: BODY_TOO_LARGE_JSON,
             paths: PathsView::new(&cluster.routing.paths),
             forwarded: ForwardedView::new(cluster),
             authorities: redirects::authorities(cluster),

@@ -13,8 +13,9 @@ use crate::plan::Plan;
 use crate::profile::Sticky;
 use crate::render::pool::Pool;
 
-/// The accept queue that each worker requests; the kernel limits it to `net.core.somaxconn`.
-const BACKLOG: u32 = 4096;
+/// The accept queue that each worker requests; the kernel limits it to `net.core.somaxconn`. nginx
+/// sets it for an inherited listener, too, so it must not be shorter than what that has already.
+const BACKLOG: u32 = 65_535;
 
 /// A `server` block for clients.
 #[derive(Clone, Debug, Serialize)]

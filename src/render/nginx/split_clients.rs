@@ -17,6 +17,24 @@ pub(super) struct Share<'a> {
 /// Divides the whole by weight, as exactly as hundredths of a percent permit. Each name with a
 /// weight gets at least one hundredth; names without a weight are left out.
 pub(super) fn shares<'a>(weights: &[(&'a str, u64)]) -> Vec<Share<'a>> {
+    let parts = hundredths(weights);
+    let last = parts.len().saturating_sub(1);
+    let percent = |index: usize, part: u64| {
+        if index == last {
+            "*".to_owned()
+        } else {
+            percent(part)
+        }
+    };
+    let share = |(index, (name, part))| Share {
+        name,
+        percent: percent(index, part),
+    };
+    parts.into_iter().enumerate().map(share).collect()
+}
+
+/// The same shares as numbers of hundredths of a percent.
+pub(super) fn hundredths<'a>(weights: &[(&'a str, u64)]) -> Vec<(&'a str, u64)> {
     let weights: Vec<_> = weights.iter().filter(|(_, weight)| *weight > 0).collect();
     let sum: u64 = weights.iter().map(|(_, weight)| weight).sum();
     let mut parts: Vec<u64> = weights
@@ -30,23 +48,7 @@ pub(super) fn shares<'a>(weights: &[(&'a str, u64)]) -> Vec<Share<'a>> {
     for index in by_loss.into_iter().take(usize::try_from(left).unwrap_or(0)) {
         parts[index] += 1;
     }
-    let last = parts.len().saturating_sub(1);
-    let percent = |index: usize, part: u64| {
-        if index == last {
-            "*".to_owned()
-        } else {
-            percent(part)
-        }
-    };
-    weights
-        .iter()
-        .zip(parts)
-        .enumerate()
-        .map(|(index, ((name, _), part))| Share {
-            name,
-            percent: percent(index, part),
-        })
-        .collect()
+    weights.iter().map(|(name, _)| *name).zip(parts).collect()
 }
 
 // Private

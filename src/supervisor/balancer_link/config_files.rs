@@ -51,6 +51,20 @@ pub(in crate::supervisor) fn orders(spec: &Spec, away: &Away) -> io::Result<Vec<
     orders.map_err(io::Error::other)
 }
 
+/// The files as they are on disk, without those that `spec` writes for each order.
+pub(in crate::supervisor) fn on_disk(spec: &Spec, files: &[ConfigFile]) -> Vec<ConfigFile> {
+    let ordered = orders(spec, &Away::default()).unwrap_or_default();
+    let on_disk = files.iter().map(|file| {
+        let is_ordered = ordered.iter().any(|it| it.path == file.path);
+        let content = fs::read_to_string(&file.path).ok().filter(|_| !is_ordered);
+        ConfigFile {
+            path: file.path.clone(),
+            content: content.unwrap_or_else(|| file.content.clone()),
+        }
+    });
+    on_disk.collect()
+}
+
 /// Whether the file has the intended content.
 pub(in crate::supervisor) fn is_written(file: &ConfigFile) -> bool {
     fs::read(&file.path).is_ok_and(|content| content == file.content.as_bytes())

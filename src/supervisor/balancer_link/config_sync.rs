@@ -25,8 +25,10 @@ pub(in crate::supervisor) async fn sync(master: Identity, signal: Signal, mut ta
     let mut failing: Option<String> = None;
     loop {
         let wanted = target.desired.borrow_and_update().clone();
+        let announced = *target.announced.borrow_and_update();
         let begun = Instant::now();
-        if let Err(why) = put_in_force(master, signal, &target.spec, &away(&wanted)).await {
+        let away = away(&wanted, announced);
+        if let Err(why) = put_in_force(master, signal, &target.spec, &away).await {
             if failing.as_ref() != Some(&why) {
                 tracing::warn!("the balancer did not get the nodes' states: {why}");
                 failing = Some(why);
@@ -38,7 +40,8 @@ pub(in crate::supervisor) async fn sync(master: Identity, signal: Signal, mut ta
         for (node, state) in wanted {
             target.accepted(&mut accepted, node, state, Vec::new()).await;
         }
-        if target.desired.changed().await.is_err() {
+        target.announcement_accepted(announced).await;
+        if !target.changed().await {
             return;
         }
         sleep_until(begun + MIN_RELOAD_INTERVAL).await;

@@ -1,24 +1,30 @@
 //! The desired state of each node: derived in every turn, published, and accepted by the instances.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::config_sync;
 use super::runtime_sync::{self, DesiredState, DesiredStates, NodeHealth, SyncTarget};
 use crate::balancer::{Away, ReloadBy};
+use crate::profile::NodeId;
 use crate::supervisor::core::Core;
+use crate::supervisor::health::node_probes::NodeProbes;
 use crate::supervisor::process::child::State;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::shutdown::ClusterShutdown;
+use crate::supervisor::spec::Spec;
+use crate::supervisor::waves::ChildId;
 
 impl Core {
     /// Logs what has changed, and sends the balancer the desired state of each node.
     pub(in crate::supervisor) fn update_desired_states(&mut self, now: Instant) {
-        for index in self.health.indices() {
-            self.update_node_state(index, now);
+        for node in self.health.ids() {
+            self.update_node_state(node, now);
         }
         self.release_held_nodes(now);
         let desired = self.desired_states();
         self.update_settling(&desired, now);
         self.link.publish(desired);
+        self.link.announce(self.is_stop_announced());
     }
 
     /// The balancer instance serves: from now on it receives desired states.
@@ -34,6 +40,7 @@ impl Core {
             id,
             spec: self.spec.clone(),
             desired: self.link.subscribe(),
+            announced: self.link.subscribe_to_announcement(),
             events: self.events.clone(),
         };
         let task = match (self.spec.socket(instance), self.spec.balancer.reload()) {
@@ -78,7 +85,7 @@ impl Core {
     /// Whether the instance is one of several and does not answer: it receives nothing, and gets no
     /// clients.
     pub(in crate::supervisor) fn is_left_out(&self, id: ChildId) -> bool {
-        self.shards.is_shared() && self.link.is_silent(id)
+        self.spec.plan.balancer.instances > 1 && self.link.is_silent(id)
     }
 
     /// Whether the balancer has no runtime API through which it could close connections.
@@ -88,31 +95,54 @@ impl Core {
 
     /// The nodes that get no new clients, for a balancer that reads them from its files.
     pub(in crate::supervisor) fn away(&self) -> Away {
-        runtime_sync::away(&self.desired_states())
+        let over = self.shutdown.as_ref().map(|ending| ending.over);
+        Away {
+            over: over.unwrap_or_default(),
+            ..runtime_sync::away(&self.desired_states(), self.is_stop_announced())
+        }
+    }
+
+    /// The same for a balancer that is to serve the nodes of `spec`. Those that are new do not serve
+    /// yet.
+    pub(in crate::supervisor) fn away_in(&self, spec: &Spec) -> Away {
+        let mut away = self.away();
+        away.down.extend(self.new_nodes(spec));
+        away
+    }
+
+    /// The names of the nodes of `spec` that are not in force yet.
+    pub(in crate::supervisor) fn new_nodes(&self, spec: &Spec) -> BTreeSet<String> {
+        let nodes = spec.cluster.nodes.iter();
+        let new = nodes.filter(|node| self.spec.cluster.by_id(node.id).is_none());
+        new.map(|node| node.name.clone()).collect()
     }
 
     // Private
 
+    pub(in crate::supervisor) fn is_stop_announced(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(ClusterShutdown::is_announced)
+    }
+
     /// The desired state of each node at the balancer.
     fn desired_states(&self) -> DesiredStates {
-        let nodes = self.spec.cluster.nodes.iter().enumerate();
+        let nodes = self.spec.cluster.nodes.iter();
         nodes
-            .map(|(index, node)| (node.name.clone(), self.desired_state(index)))
+            .map(|node| (node.name.clone(), self.desired_state(node.id)))
             .collect()
     }
 
     /// The desired state of the node at the balancer.
-    fn desired_state(&self, index: usize) -> DesiredState {
-        let name = &self.spec.cluster.nodes[index].name;
+    fn desired_state(&self, node: NodeId) -> DesiredState {
+        let name = self.spec.node_name(node);
         let drained = self.drains.has(name);
-        let was_down = || self.health.was_down(name);
-        let health = match self.node_state(index) {
-            _ if !self.is_state_known(index) && was_down() => NodeHealth::InheritedDown,
-            _ if !self.is_state_known(index) => NodeHealth::Unknown,
+        let was_down = || self.health.was_down(node);
+        let health = match self.node_state(node) {
+            _ if !self.is_state_known(node) && was_down() => NodeHealth::InheritedDown,
+            _ if !self.is_state_known(node) => NodeHealth::Unknown,
             state if !state.answers() => NodeHealth::Down,
             // A drain already keeps clients from the node, and the balancer shows it as drained,
             // not down.
-            _ if self.health.hold_down(index).is_held() && !drained => NodeHealth::HeldDown,
+            _ if self.health.hold_down(node).is_held() && !drained => NodeHealth::HeldDown,
             _ => NodeHealth::Up,
         };
         DesiredState {
@@ -124,13 +154,15 @@ impl Core {
 
     /// Whether the node's state is known. A node that served before this supervisor started counts
     /// as up until a probe shows otherwise. An external node does not, unless it has answered.
-    fn is_state_known(&self, index: usize) -> bool {
-        match self.own_child(index) {
+    fn is_state_known(&self, node: NodeId) -> bool {
+        match self.own_child(node) {
             Some(child) => {
                 !matches!(child.state, State::Starting { .. })
-                    || !self.children.is_adopted(ChildId::Node(index))
+                    || !self.children.is_adopted(ChildId::Node(node))
             }
-            None => !self.children.any_adopted() || !self.health.probes(index).is_unknown(),
+            None => {
+                !self.children.any_adopted() || !self.health.probes(node).is_none_or(NodeProbes::is_unknown)
+            }
         }
     }
 }

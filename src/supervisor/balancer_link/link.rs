@@ -11,11 +11,13 @@ use super::out_of_sync::OutOfSync;
 use super::pending_reply::PendingReply;
 use super::runtime_sync::{DesiredState, DesiredStates};
 use crate::supervisor::health::liveness::Liveness;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 /// The link to all balancer instances.
 pub(in crate::supervisor) struct BalancerLink {
     desired: watch::Sender<DesiredStates>,
+    /// Whether a stop is announced.
+    announced: watch::Sender<bool>,
     connections: BTreeMap<ChildId, Connection>,
     /// Whether each instance answers.
     liveness: BTreeMap<ChildId, Liveness>,
@@ -28,6 +30,8 @@ pub(in crate::supervisor) struct BalancerLink {
 struct Connection {
     /// The states that the instance has accepted.
     accepted: DesiredStates,
+    /// Whether the instance answers that a stop is announced.
+    announces: bool,
     task: AbortHandle,
 }
 
@@ -36,6 +40,7 @@ impl BalancerLink {
     pub(in crate::supervisor) fn new() -> BalancerLink {
         BalancerLink {
             desired: watch::Sender::new(DesiredStates::new()),
+            announced: watch::Sender::new(false),
             connections: BTreeMap::new(),
             liveness: BTreeMap::new(),
             out_of_sync: OutOfSync::default(),
@@ -43,13 +48,40 @@ impl BalancerLink {
         }
     }
 
-    /// Publishes the desired states, if they have changed.
-    pub(in crate::supervisor) fn publish(&self, desired: DesiredStates) {
+    /// Publishes the desired states, if they have changed. States of other nodes do not matter any
+    /// more.
+    pub(in crate::supervisor) fn publish(&mut self, desired: DesiredStates) {
+        for connection in self.connections.values_mut() {
+            connection.accepted.retain(|node, _| desired.contains_key(node));
+        }
         self.desired.send_if_modified(|published| {
             let changed = *published != desired;
             *published = desired;
             changed
         });
+    }
+
+    /// Publishes whether a stop is announced.
+    pub(in crate::supervisor) fn announce(&self, announced: bool) {
+        self.announced
+            .send_if_modified(|published| std::mem::replace(published, announced) != announced);
+    }
+
+    /// Whether a stop is announced, as it is published.
+    pub(in crate::supervisor) fn subscribe_to_announcement(&self) -> watch::Receiver<bool> {
+        self.announced.subscribe()
+    }
+
+    /// The instance answers `/ready` accordingly.
+    pub(in crate::supervisor) fn accept_announcement(&mut self, id: ChildId, announces: bool) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.announces = announces;
+        }
+    }
+
+    /// Whether every instance answers that a stop is announced.
+    pub(in crate::supervisor) fn is_announced(&self) -> bool {
+        self.connections.values().all(|connection| connection.announces)
     }
 
     /// The desired states as they are published.
@@ -59,8 +91,12 @@ impl BalancerLink {
 
     /// From now on, `task` sends the desired states to the instance.
     pub(in crate::supervisor) fn connect(&mut self, id: ChildId, task: AbortHandle) {
-        let accepted = DesiredStates::new();
-        self.connections.insert(id, Connection { accepted, task });
+        let connection = Connection {
+            accepted: DesiredStates::new(),
+            announces: false,
+            task,
+        };
+        self.connections.insert(id, connection);
     }
 
     /// Stops sending desired states to the instance, and forgets what it has accepted.
@@ -81,9 +117,10 @@ impl BalancerLink {
     }
 
     /// The instance has accepted the state of the node. Returns false for an instance that is not
-    /// connected any more.
+    /// connected any more, and for a node that is gone.
     pub(in crate::supervisor) fn accept(&mut self, id: ChildId, node: &str, state: DesiredState) -> bool {
-        let connection = self.connections.get_mut(&id);
+        let is_known = self.desired.borrow().contains_key(node);
+        let connection = self.connections.get_mut(&id).filter(|_| is_known);
         connection
             .map(|it| it.accepted.insert(node.to_owned(), state))
             .is_some()
@@ -178,5 +215,33 @@ impl BalancerLink {
     /// When the first order has waited too long.
     pub(in crate::supervisor) fn wakes_at(&self) -> Option<Instant> {
         self.pending_replies.iter().map(|pending| pending.until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BALANCER: ChildId = ChildId::Balancer(0);
+
+    fn desired(nodes: [&str; 2]) -> DesiredStates {
+        let state = |node: &str| (node.to_owned(), DesiredState::default());
+        nodes.map(state).into()
+    }
+
+    #[tokio::test]
+    async fn an_instance_is_in_sync_when_it_has_accepted_every_node_that_is_left() {
+        let mut link = BalancerLink::new();
+        link.connect(BALANCER, tokio::spawn(async {}).abort_handle());
+        link.publish(desired(["a", "b"]));
+        for node in ["a", "b"] {
+            assert!(link.accept(BALANCER, node, DesiredState::default()));
+        }
+        assert!(link.is_in_sync(BALANCER));
+        link.publish(desired(["b", "c"]));
+        assert!(!link.is_in_sync(BALANCER), "`c` is new");
+        assert!(link.accept(BALANCER, "c", DesiredState::default()));
+        assert!(!link.accept(BALANCER, "a", DesiredState::default()), "it is gone");
+        assert!(link.is_in_sync(BALANCER));
     }
 }

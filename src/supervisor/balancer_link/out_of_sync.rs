@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::api::NodeState;
 use crate::supervisor::core::Core;
 use crate::supervisor::overrides::Overridden;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 /// Time for an instance to accept the desired states. The answer to an order does not wait longer,
 /// either.

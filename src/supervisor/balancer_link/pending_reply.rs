@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::api::Refusal;
 use crate::balancer::Override;
 use crate::supervisor::core::Core;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 /// Time for a balancer to receive an order and to carry it out.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,6 +75,11 @@ impl Core {
         // it has taken over.
         let takes_over = self.reloads.takes_over();
         for mut pending in std::mem::take(self.link.pending_replies()) {
+            if let Err(refusal) = self.node_id(&pending.node) {
+                // It has left the cluster meanwhile.
+                let _client_may_be_gone = pending.reply.send(Err(refusal));
+                continue;
+            }
             let drained = self.drains.has(&pending.node);
             let orders = self.drains.orders(&pending.node);
             // A balancer that does not run reads the order when it starts.

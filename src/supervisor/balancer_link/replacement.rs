@@ -7,7 +7,7 @@ use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::overrides::Finding;
 use crate::supervisor::process::child::Event;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 impl Core {
     /// Replaces instances that something outside this supervisor asked to end: they accept no
@@ -34,10 +34,11 @@ impl Core {
     /// process if it could be started.
     pub(in crate::supervisor) fn replace(&mut self, instance: usize, now: Instant) -> Option<Identity> {
         let id = ChildId::Balancer(instance);
-        let old = self.children.retire(instance, now)?;
+        let old = self.children.retire(self.spec.balancer.kind(), instance, now)?;
         self.link.forget(id);
         self.overrides.forget(id);
-        if let Err(error) = old.signal_group(self.spec.balancer.drain_signal()) {
+        let drain_signal = self.spec.balancer.drain_signal();
+        if let Err(error) = self.processes.signal_group(old, drain_signal) {
             tracing::error!(pid = old.pid, "the old process keeps taking clients: {error}");
         }
         self.apply(id, Event::Start, now);

@@ -15,8 +15,8 @@ use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
 use crate::supervisor::event::{CoreEvent, EventSender};
 use crate::supervisor::health::liveness::ANSWER_TIMEOUT;
-use crate::supervisor::rollout::ChildId;
 use crate::supervisor::spec::Spec;
+use crate::supervisor::waves::ChildId;
 
 /// Time after which a state that the balancer did not accept is sent again.
 pub(in crate::supervisor) const RETRY_INTERVAL: Duration = Duration::from_millis(250);
@@ -55,6 +55,17 @@ pub(in crate::supervisor) struct DesiredState {
 pub(in crate::supervisor) type DesiredStates = BTreeMap<String, DesiredState>;
 
 impl NodeHealth {
+    /// The name in logs.
+    const fn name(self) -> &'static str {
+        match self {
+            NodeHealth::Unknown => "unknown",
+            NodeHealth::InheritedDown => "inherited-down",
+            NodeHealth::Up => "up",
+            NodeHealth::HeldDown => "held-down",
+            NodeHealth::Down => "down",
+        }
+    }
+
     /// Whether a balancer with this state sends the node nothing and has closed its sessions.
     pub(in crate::supervisor) fn is_down(self) -> bool {
         match self {
@@ -74,10 +85,26 @@ pub(in crate::supervisor) struct SyncTarget {
     pub(in crate::supervisor) id: ChildId,
     pub(in crate::supervisor) spec: Arc<Spec>,
     pub(in crate::supervisor) desired: watch::Receiver<DesiredStates>,
+    /// Whether a stop is announced.
+    pub(in crate::supervisor) announced: watch::Receiver<bool>,
     pub(in crate::supervisor) events: EventSender,
 }
 
 impl SyncTarget {
+    /// The instance answers `/ready` accordingly.
+    pub(in crate::supervisor) async fn announcement_accepted(&self, announced: bool) {
+        let id = self.id;
+        self.events.send(CoreEvent::Announced { id, announced }).await;
+    }
+
+    /// Waits until something else is wanted; false when nothing will be any more.
+    pub(in crate::supervisor) async fn changed(&mut self) -> bool {
+        tokio::select! {
+            changed = self.desired.changed() => changed.is_ok(),
+            changed = self.announced.changed() => changed.is_ok(),
+        }
+    }
+
     /// The instance accepted the desired state of the node; an event is sent only if it differs
     /// from what was `accepted` before. `undone` lists the overrides by others that this has
     /// undone.
@@ -103,7 +130,7 @@ impl SyncTarget {
 }
 
 /// The nodes that get no new clients by these desired states.
-pub(in crate::supervisor) fn away(desired: &DesiredStates) -> Away {
+pub(in crate::supervisor) fn away(desired: &DesiredStates, announced: bool) -> Away {
     let names = |is_meant: fn(&DesiredState) -> bool| {
         let meant = desired.iter().filter(|(_, state)| is_meant(state));
         meant.map(|(node, _)| node.clone()).collect()
@@ -111,6 +138,8 @@ pub(in crate::supervisor) fn away(desired: &DesiredStates) -> Away {
     Away {
         drained: names(|state| state.drained),
         down: names(|state| state.health.is_away()),
+        announced,
+        ..Away::default()
     }
 }
 
@@ -122,10 +151,19 @@ pub(in crate::supervisor) async fn sync(socket: PathBuf, mut target: SyncTarget)
     let socket = Socket::new(socket);
     // The state of a newly connected instance is not known, so everything is sent once.
     let mut accepted = DesiredStates::new();
+    let mut last_announced = None;
+    let orders = spec.balancer.orders(&spec.cluster, &spec.run_dir);
     // Logged once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
-        let wanted = target.desired.borrow_and_update().clone();
+        let announced = *target.announced.borrow_and_update();
+        if last_announced != Some(announced) && orders.announce(&socket, announced).await.is_ok() {
+            last_announced = Some(announced);
+            target.announcement_accepted(announced).await;
+        }
+        let mut wanted = target.desired.borrow_and_update().clone();
+        // An instance with an earlier configuration has not got new nodes yet.
+        wanted.retain(|node, _| spec.cluster.node(node).is_some());
         let changes = changes(&wanted, &accepted);
         let mut done = Vec::new();
         for (node, state) in &changes {
@@ -134,7 +172,13 @@ pub(in crate::supervisor) async fn sync(socket: PathBuf, mut target: SyncTarget)
                 Err(error) => {
                     let why = error.to_string();
                     if failing.as_ref() != Some(&why) {
-                        tracing::warn!(node, ?state, "the balancer did not get the node's state: {why}");
+                        let (health, drained) = (state.health.name(), state.drained);
+                        tracing::warn!(
+                            node,
+                            health,
+                            drained,
+                            "the balancer did not get the node's state: {why}"
+                        );
                         failing = Some(why);
                     }
                 }
@@ -147,14 +191,14 @@ pub(in crate::supervisor) async fn sync(socket: PathBuf, mut target: SyncTarget)
         for (node, state, undone) in done {
             target.accepted(&mut accepted, node, state, undone).await;
         }
-        let again = if !all_accepted {
+        let again = if !all_accepted || last_announced != Some(announced) {
             Some(RETRY_INTERVAL)
         } else if wanted.values().any(|state| state.health == NodeHealth::HeldDown) {
             Some(spec.reminder())
         } else {
             None
         };
-        if !is_wanted(&mut target.desired, again).await {
+        if !is_wanted(&mut target, again).await {
             return;
         }
     }
@@ -220,14 +264,14 @@ fn changes<'a>(wanted: &'a DesiredStates, accepted: &DesiredStates) -> Vec<(&'a 
     changes
 }
 
-/// Waits until the desired states change, or it is time to send them `again`; false when their
-/// sender is dropped.
-async fn is_wanted(desired: &mut watch::Receiver<DesiredStates>, again: Option<Duration>) -> bool {
+/// Waits until something else is wanted, or it is time to send it `again`; false when nothing will
+/// be wanted any more.
+async fn is_wanted(target: &mut SyncTarget, again: Option<Duration>) -> bool {
     match again {
-        None => desired.changed().await.is_ok(),
+        None => target.changed().await,
         Some(wait) => {
-            let changed = tokio::time::timeout(wait, desired.changed()).await;
-            changed.unwrap_or(Ok(())).is_ok()
+            let changed = tokio::time::timeout(wait, target.changed()).await;
+            changed.unwrap_or(true)
         }
     }
 }

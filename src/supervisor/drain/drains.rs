@@ -35,6 +35,19 @@ impl Drains {
         self.by_node.remove(node)
     }
 
+    /// The node is gone: its drain ends, and its orders do not count any more.
+    pub(in crate::supervisor) fn forget(&mut self, node: &str) {
+        self.by_node.remove(node);
+        self.order_counts.remove(node);
+    }
+
+    /// An operator has restarted the node.
+    pub(in crate::supervisor) fn restarted(&mut self, node: &str) {
+        if let Some(drain) = self.by_node.get_mut(node) {
+            drain.restarted();
+        }
+    }
+
     /// Whether the node is to be drained.
     pub(in crate::supervisor) fn has(&self, node: &str) -> bool {
         self.by_node.contains_key(node)
@@ -74,5 +87,29 @@ impl Drains {
 
     fn count_order(&mut self, node: &str) {
         *self.order_counts.entry(node.to_owned()).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::DrainOrder;
+
+    #[test]
+    fn a_node_that_is_gone_is_not_drained_when_one_of_its_name_comes() {
+        let mut drains = Drains::default();
+        for node in ["erlmcp1", "erlmcp2"] {
+            let order = DrainOrder {
+                node: node.to_owned(),
+                deadline: None,
+                close: false,
+                stop: true,
+                force: false,
+            };
+            drains.begin(node, Drain::new(&order, SystemTime::UNIX_EPOCH));
+        }
+        drains.forget("erlmcp2");
+        assert!(drains.has("erlmcp1") && !drains.has("erlmcp2"));
+        assert_eq!((drains.orders("erlmcp1"), drains.orders("erlmcp2")), (1, 0));
     }
 }

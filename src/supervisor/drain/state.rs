@@ -72,6 +72,14 @@ impl Drain {
         self.state == State::Stopped
     }
 
+    /// An operator has restarted the node: one that this drain has stopped runs again, and is not
+    /// stopped a second time.
+    pub(in crate::supervisor) fn restarted(&mut self) {
+        if self.state == State::Stopped {
+            (self.state, self.stop) = (State::Emptying, false);
+        }
+    }
+
     /// Returns what is due for a node that has `connections` now.
     pub(in crate::supervisor) fn after(&mut self, connections: u64, now: SystemTime) -> Option<Due> {
         match self.state {
@@ -134,6 +142,17 @@ mod tests {
     fn a_stopped_node_stays_stopped_by_any_later_order() {
         let drain = Drain::of_stopped(&order(None, false, false), SystemTime::now());
         assert!(drain.has_stopped() && !drain.counts());
+    }
+
+    #[test]
+    fn a_restarted_node_runs_until_another_order() {
+        let now = SystemTime::now();
+        let mut drain = Drain::new(&order(None, false, true), now);
+        drain.restarted();
+        assert_eq!(drain.after(0, now), Some(Due::Stop));
+        drain.restarted();
+        assert!(!drain.has_stopped() && !drain.counts());
+        assert_eq!(drain.after(0, now), None);
     }
 
     #[test]

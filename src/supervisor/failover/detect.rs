@@ -6,37 +6,39 @@ use std::time::{Instant, SystemTime};
 use super::timeline::Failover;
 use crate::api::{FailoverCause, NodeState};
 use crate::observe::Failure;
+use crate::profile::NodeId;
 use crate::supervisor::balancer_link::runtime_sync;
 use crate::supervisor::core::Core;
 use crate::supervisor::health::hold_down::Event;
+use crate::supervisor::health::node_probes::NodeProbes;
 use crate::supervisor::process::child::State;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 impl Core {
     /// Notices that the node went away, or came back.
-    pub(in crate::supervisor) fn update_node_state(&mut self, index: usize, now: Instant) {
-        let state = self.node_state(index);
-        let was = self.health.set_state(index, state);
+    pub(in crate::supervisor) fn update_node_state(&mut self, node: NodeId, now: Instant) {
+        let state = self.node_state(node);
+        let was = self.health.set_state(node, state);
         if state == was {
             return;
         }
-        let name = self.spec.cluster.nodes[index].name.clone();
+        let name = self.spec.node_name(node).to_owned();
         tracing::info!(node = name, state = state.name(), was = was.name());
         if was.answers()
-            && let Some(cause) = self.cause(index, state)
+            && let Some(cause) = self.cause(node, state)
         {
             let last_sign = match cause {
-                FailoverCause::Hung => self.health.probes(index).last_answer(),
+                FailoverCause::Hung => self.health.probes(node).map_or(now, NodeProbes::last_answer),
                 FailoverCause::Died => now,
             };
-            let why = self.own_child(index).and_then(|child| child.reason.clone());
+            let why = self.own_child(node).and_then(|child| child.reason.clone());
             let failover = Failover::new(cause, last_sign, now, SystemTime::now()).because(why);
             self.failovers.begin(&name, failover);
-            self.apply_hold_down(index, Event::Failed, now);
+            self.apply_hold_down(node, Event::Failed, now);
         }
         if state.answers() {
             self.failovers.back(&name, now);
-            self.apply_hold_down(index, Event::Answers, now);
+            self.apply_hold_down(node, Event::Answers, now);
         }
     }
 
@@ -56,8 +58,8 @@ impl Core {
                 if cause == FailoverCause::Hung {
                     self.close_connections(&node);
                 }
-                if let Ok(index) = self.index(&node) {
-                    self.apply_hold_down(index, Event::Cut, now);
+                if let Ok(id) = self.node_id(&node) {
+                    self.apply_hold_down(id, Event::Cut, now);
                 }
             }
         }
@@ -70,8 +72,8 @@ impl Core {
     }
 
     /// The node's failure, until it gets clients again.
-    pub(in crate::supervisor) fn failure(&self, index: usize, now: Instant) -> Option<Failure> {
-        let name = &self.spec.cluster.nodes[index].name;
+    pub(in crate::supervisor) fn failure(&self, node: NodeId, now: Instant) -> Option<Failure> {
+        let name = self.spec.node_name(node);
         let limit = self.spec.cluster.targets.failover_alert.duration();
         let failover = self.failovers.of(name)?;
         Some(Failure {
@@ -82,16 +84,16 @@ impl Core {
     }
 
     /// Whether the node is known not to answer, or to recover from that.
-    pub(in crate::supervisor) fn is_known_down(&self, index: usize) -> bool {
-        let name = &self.spec.cluster.nodes[index].name;
-        !self.health.last_state(index).answers() || self.failovers.of(name).is_some()
+    pub(in crate::supervisor) fn is_known_down(&self, node: NodeId) -> bool {
+        let name = self.spec.node_name(node);
+        !self.health.last_state(node).answers() || self.failovers.of(name).is_some()
     }
 
     // Private
 
     /// Why a node that served no longer does; `None` when that was ordered.
-    fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {
-        let child = self.children.state(ChildId::Node(index));
+    fn cause(&self, node: NodeId, state: NodeState) -> Option<FailoverCause> {
+        let child = self.children.state(ChildId::Node(node));
         match (state, child) {
             (NodeState::Down, _) => Some(FailoverCause::Hung),
             (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {

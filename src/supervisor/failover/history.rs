@@ -38,6 +38,13 @@ impl Failovers {
         Some(failover).filter(|failover| !failover.is_over())
     }
 
+    /// The node is gone: its failover, if one is in progress, is over.
+    pub(in crate::supervisor) fn forget(&mut self, node: &str) {
+        if let Some(failover) = self.running(node) {
+            failover.end();
+        }
+    }
+
     /// The node answers again.
     pub(in crate::supervisor) fn back(&mut self, node: &str, now: Instant) {
         if let Some(failover) = self.running(node)
@@ -134,6 +141,17 @@ mod tests {
         failovers.begin("erlmcp1", died(now));
         failovers.begin("erlmcp1", died(now));
         assert_eq!(failovers.all_running().count(), 1);
+        assert_eq!(failovers.to_api().failovers.len(), 2);
+    }
+
+    #[test]
+    fn a_node_that_is_gone_has_no_ongoing_failover() {
+        let (mut failovers, now) = (Failovers::default(), Instant::now());
+        for node in ["erlmcp1", "erlmcp2"] {
+            failovers.begin(node, died(now));
+        }
+        failovers.forget("erlmcp1");
+        assert!(failovers.of("erlmcp1").is_none() && failovers.of("erlmcp2").is_some());
         assert_eq!(failovers.to_api().failovers.len(), 2);
     }
 

@@ -10,12 +10,13 @@
 //! the others, or the balancer. The node counts among the others again once it holds about as many
 //! connections as they do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::api::ConnectionsBy;
 use crate::observe::has_its_share;
+use crate::profile::NodeId;
 use crate::supervisor::balancer_link::runtime_sync::{DesiredState, NodeHealth};
+use crate::supervisor::connection_count::Connections;
 use crate::supervisor::core::Core;
 
 /// Time between two counts of connections while a node is filling: counting 100,000 takes a while.
@@ -33,10 +34,10 @@ enum Settling {
     Filling { since: Instant },
 }
 
-/// All nodes, by index.
+/// All nodes.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Settlings {
-    nodes: Vec<Settling>,
+    nodes: BTreeMap<NodeId, Settling>,
     next_count: Instant,
 }
 
@@ -53,45 +54,57 @@ impl Settling {
 }
 
 impl Settlings {
-    /// `count` nodes; those with the `filling` indices had less time than the others.
-    pub(in crate::supervisor) fn new(count: usize, filling: &BTreeSet<usize>, now: Instant) -> Settlings {
-        let node = |index| {
-            if filling.contains(&index) {
+    /// These nodes, of which those that are `filling` had less time than the others.
+    pub(in crate::supervisor) fn new(
+        nodes: impl Iterator<Item = NodeId>,
+        filling: &BTreeSet<NodeId>,
+        now: Instant,
+    ) -> Settlings {
+        let settling = |node| {
+            if filling.contains(&node) {
                 Settling::Filling { since: now }
             } else {
                 Settling::Settled
             }
         };
         Settlings {
-            nodes: (0..count).map(node).collect(),
+            nodes: nodes.map(|node| (node, settling(node))).collect(),
             next_count: now,
         }
     }
 
+    /// These are the nodes from now on. New ones get no connections yet.
+    pub(super) fn set_nodes(&mut self, nodes: impl Iterator<Item = NodeId>) {
+        let known = std::mem::take(&mut self.nodes);
+        let settling = |node| known.get(&node).copied().unwrap_or(Settling::Away);
+        self.nodes = nodes.map(|node| (node, settling(node))).collect();
+    }
+
     /// The node gets clients now, or none.
-    fn update(&mut self, index: usize, gets_clients: bool, now: Instant) {
-        self.nodes[index] = self.nodes[index].after(gets_clients, now);
+    fn update(&mut self, node: NodeId, gets_clients: bool, now: Instant) {
+        if let Some(settling) = self.nodes.get_mut(&node) {
+            *settling = settling.after(gets_clients, now);
+        }
     }
 
     /// How long the node has been filling, if it is.
-    pub(in crate::supervisor) fn filling_for(&self, index: usize, now: Instant) -> Option<Duration> {
-        match self.nodes.get(index)? {
+    pub(in crate::supervisor) fn filling_for(&self, node: NodeId, now: Instant) -> Option<Duration> {
+        match self.nodes.get(&node)? {
             Settling::Filling { since } => Some(now.saturating_duration_since(*since)),
             Settling::Settled | Settling::Away => None,
         }
     }
 
-    /// The indices of nodes that are filling or away.
-    pub(in crate::supervisor) fn unsettled(&self) -> BTreeSet<usize> {
-        let nodes = self.nodes.iter().enumerate();
-        let unsettled = nodes.filter(|(_, node)| **node != Settling::Settled);
-        unsettled.map(|(index, _)| index).collect()
+    /// The nodes that are filling or away.
+    pub(in crate::supervisor) fn unsettled(&self) -> BTreeSet<NodeId> {
+        let unsettled = self.nodes.iter().filter(|(_, it)| **it != Settling::Settled);
+        unsettled.map(|(node, _)| *node).collect()
     }
 
     /// Whether connections must be counted now because a node is filling.
     fn is_count_due(&mut self, now: Instant) -> bool {
         let fills = |node: &Settling| matches!(node, Settling::Filling { .. });
-        let is_due = now >= self.next_count && self.nodes.iter().any(fills);
+        let is_due = now >= self.next_count && self.nodes.values().any(fills);
         if is_due {
             self.next_count = now + COUNT_INTERVAL;
         }
@@ -101,12 +114,11 @@ impl Settlings {
     /// Settles the nodes that have their share. `has_share` gets a node's connections and the
     /// connections of the nodes to compare with. Where no node has settled, all filling nodes are
     /// compared with one another.
-    fn settle(&mut self, connections: &[u64], has_share: impl Fn(u64, &[u64]) -> bool) {
+    fn settle(&mut self, connections: &BTreeMap<NodeId, u64>, has_share: impl Fn(u64, &[u64]) -> bool) {
         let of = |wanted: fn(&Settling) -> bool| {
-            let nodes = self.nodes.iter().zip(connections);
+            let nodes = self.nodes.iter().filter(|(_, settling)| wanted(settling));
             nodes
-                .filter(|(node, _)| wanted(node))
-                .map(|(_, count)| *count)
+                .filter_map(|(node, _)| connections.get(node).copied())
                 .collect::<Vec<u64>>()
         };
         let filling = of(|node| matches!(node, Settling::Filling { .. }));
@@ -114,10 +126,11 @@ impl Settlings {
         if settled.is_empty() && !filling.iter().all(|count| has_share(*count, &filling)) {
             return;
         }
-        for (node, count) in self.nodes.iter_mut().zip(connections) {
-            let fills = matches!(node, Settling::Filling { .. });
-            if fills && (settled.is_empty() || has_share(*count, &settled)) {
-                *node = Settling::Settled;
+        for (node, settling) in &mut self.nodes {
+            let fills = matches!(settling, Settling::Filling { .. });
+            let count = connections.get(node).filter(|_| fills);
+            if count.is_some_and(|count| settled.is_empty() || has_share(*count, &settled)) {
+                *settling = Settling::Settled;
             }
         }
     }
@@ -133,13 +146,13 @@ impl Core {
         if self.balanced && !self.children.is_balancer_up() {
             return;
         }
-        for index in self.health.indices() {
-            let state = desired_states.get(&self.spec.cluster.nodes[index].name);
+        for node in &self.spec.cluster.nodes {
+            let state = desired_states.get(&node.name);
             let Some(by_us) = state.copied().and_then(gets_clients) else {
                 continue;
             };
-            let gets_clients = by_us && self.overridden(index).is_none();
-            self.health.settlings_mut().update(index, gets_clients, now);
+            let gets_clients = by_us && self.overridden(node.id).is_none();
+            self.health.settlings_mut().update(node.id, gets_clients, now);
         }
     }
 
@@ -149,8 +162,9 @@ impl Core {
     }
 
     /// Connections per node were counted.
-    pub(in crate::supervisor) fn settle(&mut self, connections: &[ConnectionsBy]) {
-        let counts: Vec<u64> = connections.iter().map(|by| by.tcp + by.http).collect();
+    pub(in crate::supervisor) fn settle(&mut self, connections: &Connections) {
+        let counts = connections.iter().map(|(node, by)| (*node, by.tcp + by.http));
+        let counts: BTreeMap<NodeId, u64> = counts.collect();
         let spec = &self.spec;
         let mut listeners = spec.cluster.listen.ports();
         let is_computed = listeners.any(|(key, _)| {
@@ -179,13 +193,23 @@ fn gets_clients(state: DesiredState) -> Option<bool> {
 mod tests {
     use super::*;
 
-    /// Four nodes, after the one with index 1 was away.
+    /// So many nodes.
+    fn nodes(count: u32) -> impl Iterator<Item = NodeId> {
+        (1..=count).map(NodeId)
+    }
+
+    /// Four nodes, after the second one was away.
     fn after_a_death(now: Instant) -> Settlings {
-        let mut settlings = Settlings::new(4, &BTreeSet::new(), now);
+        let mut settlings = Settlings::new(nodes(4), &BTreeSet::new(), now);
         for gets_clients in [false, true] {
-            settlings.nodes[1] = settlings.nodes[1].after(gets_clients, now);
+            settlings.update(NodeId(2), gets_clients, now);
         }
         settlings
+    }
+
+    /// The connections of the first node, of the second, and so on.
+    fn connections<const N: usize>(counts: [u64; N]) -> BTreeMap<NodeId, u64> {
+        (1..).map(NodeId).zip(counts).collect()
     }
 
     fn within_five(count: u64, others: &[u64]) -> bool {
@@ -198,35 +222,38 @@ mod tests {
         let now = Instant::now();
         let mut settlings = after_a_death(now);
         let later = now + Duration::from_secs(7);
-        assert_eq!(settlings.filling_for(1, later), Some(Duration::from_secs(7)));
-        assert_eq!(settlings.filling_for(0, later), None);
-        settlings.settle(&[133, 0, 134, 133], within_five);
-        assert_eq!(settlings.unsettled(), BTreeSet::from([1]));
-        settlings.settle(&[133, 128, 134, 133], within_five);
+        assert_eq!(
+            settlings.filling_for(NodeId(2), later),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(settlings.filling_for(NodeId(1), later), None);
+        settlings.settle(&connections([133, 0, 134, 133]), within_five);
+        assert_eq!(settlings.unsettled(), BTreeSet::from([NodeId(2)]));
+        settlings.settle(&connections([133, 128, 134, 133]), within_five);
         assert!(settlings.unsettled().is_empty());
         // A settled node stays settled, whatever its connections.
-        settlings.settle(&[133, 0, 134, 133], within_five);
+        settlings.settle(&connections([133, 0, 134, 133]), within_five);
         assert!(settlings.unsettled().is_empty());
     }
 
     #[test]
     fn nodes_that_have_all_been_away_are_compared_with_one_another() {
         let now = Instant::now();
-        let mut settlings = Settlings::new(2, &BTreeSet::from([0, 1]), now);
-        settlings.settle(&[400, 0], within_five);
-        assert_eq!(settlings.unsettled(), BTreeSet::from([0, 1]));
-        settlings.settle(&[400, 398], within_five);
+        let mut settlings = Settlings::new(nodes(2), &nodes(2).collect(), now);
+        settlings.settle(&connections([400, 0]), within_five);
+        assert_eq!(settlings.unsettled(), nodes(2).collect());
+        settlings.settle(&connections([400, 398]), within_five);
         assert!(settlings.unsettled().is_empty());
     }
 
     #[test]
     fn connections_are_counted_only_while_a_node_fills_and_not_all_the_time() {
         let now = Instant::now();
-        assert!(!Settlings::new(4, &BTreeSet::new(), now).is_count_due(now));
+        assert!(!Settlings::new(nodes(4), &BTreeSet::new(), now).is_count_due(now));
         let mut settlings = after_a_death(now);
         assert!(settlings.is_count_due(now) && !settlings.is_count_due(now));
         assert!(settlings.is_count_due(now + COUNT_INTERVAL));
-        settlings.nodes[1] = settlings.nodes[1].after(false, now);
+        settlings.update(NodeId(2), false, now);
         assert!(!settlings.is_count_due(now + COUNT_INTERVAL * 2));
     }
 

@@ -22,6 +22,7 @@
 use std::time::{Duration, Instant};
 
 use crate::api::NodeState;
+use crate::profile::NodeId;
 
 /// Whether a node gets clients once it answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,16 +89,19 @@ impl HoldDown {
 
 /// The nodes that must take clients because no other node does: those that answer, or all nodes if
 /// none answers, so that the first one to answer serves. Empty while a node takes clients.
-pub(in crate::supervisor) fn needed(states: &[NodeState], hold_downs: &[HoldDown]) -> Vec<usize> {
-    let answers = |state: &NodeState| *state == NodeState::Up;
-    let mut nodes = states.iter().zip(hold_downs);
-    if nodes.any(|(state, hold_down)| answers(state) && !hold_down.is_held()) {
+pub(in crate::supervisor) fn needed(nodes: &[(NodeId, NodeState, HoldDown)]) -> Vec<NodeId> {
+    let answers = |state: NodeState| state == NodeState::Up;
+    if nodes
+        .iter()
+        .any(|(_, state, hold_down)| answers(*state) && !hold_down.is_held())
+    {
         return Vec::new();
     }
-    let nobody_answers = !states.iter().any(answers);
-    let all = 0..states.len();
-    all.filter(|index| nobody_answers || answers(&states[*index]))
-        .collect()
+    let any_answers = nodes.iter().any(|(_, state, _)| answers(*state));
+    let needed = nodes
+        .iter()
+        .filter(|(_, state, _)| !any_answers || answers(*state));
+    needed.map(|(id, ..)| *id).collect()
 }
 
 #[cfg(test)]
@@ -188,8 +192,10 @@ mod tests {
             ([(up, held), (up, held), (draining, held)], vec![0, 1]),
             ([(dead, away), (dead, away), (draining, free)], vec![0, 1, 2]),
         ] {
-            let (states, hold_downs): (Vec<_>, Vec<_>) = nodes.into_iter().unzip();
-            assert_eq!(needed(&states, &hold_downs), expected, "{nodes:?}");
+            let of_each = (0..).zip(nodes);
+            let of_each = of_each.map(|(id, (state, hold_down))| (NodeId(id), state, hold_down));
+            let expected: Vec<NodeId> = expected.into_iter().map(NodeId).collect();
+            assert_eq!(needed(&of_each.collect::<Vec<_>>()), expected, "{nodes:?}");
         }
     }
 

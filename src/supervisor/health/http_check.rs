@@ -1,6 +1,5 @@
 //! `health.kind: auto` over HTTP: what the checks send is found out before the balancer is started.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::profile::HttpCheck;
@@ -15,8 +14,8 @@ impl Core {
         if self.spec.cluster.http_check != HttpCheck::Either {
             return;
         }
-        let answered = self.health.indices().filter_map(|index| {
-            let check = self.health.probes(index).http_check()?;
+        let answered = self.health.ids().into_iter().filter_map(|node| {
+            let check = self.health.probes(node)?.http_check()?;
             (check != HttpCheck::Either).then_some(check)
         });
         let Some(check) = answered.max_by_key(|check| *check == HttpCheck::Mcp) else {
@@ -29,7 +28,7 @@ impl Core {
             Ok(files) => {
                 let question = crate::probe::Question::over_http(&spec.cluster);
                 tracing::info!("the checks over HTTP send {question}");
-                self.replace_spec(Arc::new(spec), files, now);
+                self.replace_spec(spec, files, now);
             }
             Err(error) => tracing::error!("cannot render the configuration again: {error}"),
         }

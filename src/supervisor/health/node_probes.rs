@@ -220,6 +220,7 @@ mod tests {
         Answer {
             took: Duration::ZERO,
             question: Question::Tcp,
+            status: None,
         }
     }
 

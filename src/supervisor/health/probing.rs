@@ -5,32 +5,33 @@ use std::time::Instant;
 use super::liveness::ANSWER_TIMEOUT;
 use crate::api::NodeState;
 use crate::platform::Identity;
+use crate::profile::NodeId;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::{Child, Event};
-use crate::supervisor::rollout::ChildId;
 use crate::supervisor::snapshot::node_state;
+use crate::supervisor::waves::ChildId;
 
 impl Core {
     /// Probes every running node, and judges the results so far.
     pub(in crate::supervisor) fn probe(&mut self, now: Instant) {
         let late = self.health.begin_probing(now);
-        for index in self.health.indices() {
-            if !self.own_child(index).is_none_or(Child::is_up) {
+        for node in self.health.ids() {
+            if !self.own_child(node).is_none_or(Child::is_up) {
                 continue;
             }
-            for probe in self.health.probe(index, now, late) {
+            for probe in self.health.probe(node, now, late) {
                 self.events.spawn(async move {
                     CoreEvent::Probed {
-                        node: index,
+                        node,
                         target: probe.target,
                         asked: now,
                         result: probe.ask().await,
                     }
                 });
             }
-            if self.health.silent_for(index, now) >= self.spec.cluster.restart.hung_after.duration() {
-                self.apply(ChildId::Node(index), Event::Hung, now);
+            if self.health.silent_for(node, now) >= self.spec.cluster.restart.hung_after.duration() {
+                self.apply(ChildId::Node(node), Event::Hung, now);
             }
         }
         self.ask_revisions(now);
@@ -38,11 +39,12 @@ impl Core {
         self.children.measure(now);
     }
 
-    /// The state of the node with this index.
-    pub(in crate::supervisor) fn node_state(&self, index: usize) -> NodeState {
-        let child = self.own_child(index);
-        let is_drained = self.drains.has(&self.spec.cluster.nodes[index].name);
-        node_state(child, self.health.probes(index), is_drained)
+    /// The state of the node.
+    pub(in crate::supervisor) fn node_state(&self, node: NodeId) -> NodeState {
+        let child = self.own_child(node);
+        let is_drained = self.drains.has(self.spec.node_name(node));
+        let probes = self.health.probes(node);
+        probes.map_or(NodeState::Stopped, |probes| node_state(child, probes, is_drained))
     }
 
     // Private

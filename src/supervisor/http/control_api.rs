@@ -1,6 +1,8 @@
 //! The control API: forwards requests to the core, and returns its answers.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -14,29 +16,35 @@ use serde::de::value::UnitDeserializer;
 use tokio::sync::oneshot;
 
 use crate::api::{
-    Call, ConnectionsBy, DrainOrder, GetFailovers, GetHealth, GetProgress, GetStats, GetStatus, Health,
-    Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, StartOrder, Stats, Status, StopOrder,
+    self, Call, ChangeOrder, Changed, DrainOrder, GetFailovers, GetHealth, GetProgress, GetRebalance,
+    GetRollout, GetStats, GetStatus, Health, Readied, ReadyOrder, RebalanceOrder, RebalancePlan, Refusal,
+    RestartOrder, StartOrder, Stats, Status, StopOrder, SwitchOrder, Switched, UpgradeOrder,
 };
+use crate::base::units::Period;
 use crate::haproxy_api::StatusPage;
-use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
+use crate::platform::Program;
 use crate::supervisor::beam_stats::BeamStats;
-use crate::supervisor::connection_count::count_connections;
+use crate::supervisor::change::Change;
+use crate::supervisor::connection_count::{Connections, count_connections, count_former};
 use crate::supervisor::event::{CoreEvent, EventSender, Request};
+use crate::supervisor::http::coalesced::Coalesced;
 use crate::supervisor::nginx::access_log::AccessLog;
 use crate::supervisor::nginx::stats;
-use crate::supervisor::prepare::reloaded;
+use crate::supervisor::prepare::switched;
+use crate::supervisor::rebalance::planned;
 use crate::supervisor::shards::totals::read_totals;
 use crate::supervisor::snapshot::Snapshot;
 use crate::supervisor::spec::Spec;
+use crate::supervisor::switch::state::Purpose;
 
 /// The state that handlers need.
 #[derive(Clone)]
 pub(in crate::supervisor) struct ApiState {
     pub(in crate::supervisor) spec: Arc<ArcSwap<Spec>>,
     pub(in crate::supervisor) events: EventSender,
-    /// nginx's access log, when nginx is the balancer.
-    pub(in crate::supervisor) access_log: Option<Arc<AccessLog>>,
+    /// nginx's access log, while nginx is the balancer.
+    pub(in crate::supervisor) access_log: Arc<AccessLog>,
     /// The statistics of BEAM nodes.
     pub(in crate::supervisor) beam_stats: Arc<BeamStats>,
 }
@@ -54,9 +62,14 @@ pub(in crate::supervisor) fn control(state: ApiState) -> Router {
         .merge(route(start))
         .merge(route(stop))
         .merge(route(restart))
-        .merge(route(reload))
+        .merge(route(change))
+        .merge(route(rollouts))
+        .merge(route(switch))
+        .merge(route(upgrade))
         .merge(route(drain))
         .merge(route(ready))
+        .merge(route(rebalance))
+        .merge(route(rebalances))
         .fallback(unknown)
         .with_state(state)
 }
@@ -65,7 +78,7 @@ pub(in crate::supervisor) fn control(state: ApiState) -> Router {
 pub(in crate::supervisor) fn public(state: ApiState) -> Router {
     Router::new()
         .route("/metrics", get(metrics_page))
-        .with_state(state)
+        .with_state((state, Coalesced::default()))
 }
 
 // Private
@@ -95,9 +108,12 @@ async fn health(state: ApiState, _: GetHealth) -> Answer<GetHealth> {
     state.health().await
 }
 
-async fn metrics_page(State(state): State<ApiState>) -> Result<Response, Refused> {
-    let text = metrics(&state.health().await?);
-    Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
+/// The text of the metrics.
+type MetricsText = Coalesced<Result<String, Refused>>;
+
+async fn metrics_page(State((state, text)): State<(ApiState, MetricsText)>) -> Result<Response, Refused> {
+    let text = text.get(async { state.health().await.map(|health| metrics(&health)) });
+    Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text.await?).into_response())
 }
 
 async fn progress(state: ApiState, _: GetProgress) -> Answer<GetProgress> {
@@ -106,11 +122,8 @@ async fn progress(state: ApiState, _: GetProgress) -> Answer<GetProgress> {
 
 async fn stats(state: ApiState, _: GetStats) -> Answer<GetStats> {
     let spec = state.spec.load_full();
-    if let Some(page) = spec.balancer.status_socket(&spec.run_dir) {
-        let tally = match &state.access_log {
-            Some(log) => log.tally().await,
-            None => Tally::default(),
-        };
+    if let Some(page) = spec.balancer.status_socket(spec.deployment()) {
+        let tally = state.access_log.tally().await;
         let (snapshot, connections, spec) = state.counted().await?;
         let (status, out_of) = (snapshot.status(&spec, &connections), snapshot.out_of());
         let seen = stats::stats(&spec, StatusPage::new(page), &tally, &status, &out_of).await;
@@ -147,28 +160,121 @@ async fn restart(state: ApiState, order: RestartOrder) -> Answer<RestartOrder> {
     state.order(|reply| Request::Restart(order, reply)).await
 }
 
-async fn reload(state: ApiState, order: ReloadOrder) -> Answer<ReloadOrder> {
+async fn change(state: ApiState, order: ChangeOrder) -> Answer<ChangeOrder> {
     let snapshot = state.snapshot().await?;
-    let now = state.spec.load_full();
-    let prepared = reloaded(&now, order, &snapshot.pids()).await.map_err(conflict)?;
-    let variables = prepared.changed_variables(&now);
+    let gives_way = |rollout: &api::Rollout| rollout.kind.gives_way_to(&order.target);
+    if !snapshot.rollout.as_ref().is_some_and(gives_way) {
+        snapshot.refuse_while_busy()?;
+    }
+    let base = state.spec.load_full();
+    let prepared = Change::prepare(base.clone(), &order, None, &snapshot).await;
+    let change = prepared.map_err(conflict)?;
+    let connections = count_connections(&base, false).await;
+    let plan = change.plan(&connections).await;
+    let rollout = change.has_rollout();
+    if order.dry_run {
+        return Ok(Changed {
+            pid: None,
+            plan,
+            rollout,
+        });
+    }
     let reloaded = state
-        .order(|reply| Request::Reload(Box::new(prepared), reply))
+        .order(|reply| Request::Change(Box::new(change), reply))
         .await?;
-    Ok(Reloaded {
-        variables,
-        ..reloaded
+    Ok(Changed {
+        pid: reloaded.pid,
+        plan,
+        rollout,
     })
+}
+
+async fn rollouts(state: ApiState, _: GetRollout) -> Answer<GetRollout> {
+    state.ask(Request::Rollouts).await
+}
+
+async fn switch(state: ApiState, order: SwitchOrder) -> Answer<SwitchOrder> {
+    let snapshot = state.idle().await?;
+    let now = state.spec.load_full();
+    let prepared = switched(&now, order, &snapshot.pids()).await.map_err(conflict)?;
+    let mut plan = prepared.differences(&now);
+    plan.extend(snapshot.settings_by_others(&now));
+    if order.dry_run {
+        return Ok(Switched {
+            from: now.balancer.kind(),
+            to: order.balancer,
+            pids: Vec::new(),
+            former: Vec::new(),
+            plan,
+        });
+    }
+    let deadline = order.deadline.map(Period::duration);
+    let purpose = |reply| Purpose::Order {
+        deadline,
+        plan,
+        reply,
+    };
+    state
+        .order(|reply| Request::Switch(Box::new(prepared), purpose(reply)))
+        .await
+}
+
+async fn upgrade(state: ApiState, order: UpgradeOrder) -> Answer<UpgradeOrder> {
+    check_program(&order.program).await.map_err(conflict)?;
+    state.order(|reply| Request::Upgrade(order, reply)).await
 }
 
 async fn drain(state: ApiState, order: DrainOrder) -> Answer<DrainOrder> {
     let _took_back = state.order(|reply| Request::Drain(order, reply)).await?;
-    Ok(())
+    Ok(state.snapshot().await?.unsaved)
 }
 
 async fn ready(state: ApiState, order: ReadyOrder) -> Answer<ReadyOrder> {
     let took_back = state.order(|reply| Request::Ready(order, reply)).await?;
-    Ok(Readied { took_back })
+    let unsaved = state.snapshot().await?.unsaved;
+    Ok(Readied { took_back, unsaved })
+}
+
+async fn rebalance(state: ApiState, order: RebalanceOrder) -> Answer<RebalanceOrder> {
+    let scope = state
+        .order(|reply| Request::RebalanceScope(order.streams, reply))
+        .await?;
+    let (plan, pace) = planned(&scope, &order).await.map_err(conflict)?;
+    match pace.filter(|_| !order.dry_run) {
+        None => Ok(plan),
+        Some(pace) => {
+            state
+                .order(|reply| Request::Rebalance(order, pace, reply))
+                .await?;
+            Ok(RebalancePlan { begun: true, ..plan })
+        }
+    }
+}
+
+async fn rebalances(state: ApiState, _: GetRebalance) -> Answer<GetRebalance> {
+    state.ask(Request::Rebalances).await
+}
+
+/// Whether the program is one that can take over: nothing is given up before that is known.
+async fn check_program(program: &Path) -> Result<(), Refusal> {
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+    let refused = |why: String| Refusal {
+        error: format!("`{}` cannot take over: {why}", program.display()),
+        hint: Some("the supervisor goes on as before".to_owned()),
+    };
+    if !program.is_absolute() {
+        return Err(refused("its path is not absolute".to_owned()));
+    }
+    let asked = Program::new(program)
+        .arg("--version")
+        .output(ANSWER_TIMEOUT)
+        .await;
+    let output = asked.map_err(|error| refused(error.to_string()))?;
+    if output.status.success() && output.stdout.starts_with(b"clusterctl ") {
+        Ok(())
+    } else {
+        Err(refused("it is not clusterctl".to_owned()))
+    }
 }
 
 async fn unknown() -> Refused {
@@ -182,26 +288,38 @@ impl ApiState {
         self.ask(Request::Snapshot).await
     }
 
+    /// The state of everything, unless an order in progress excludes another one. Found out before
+    /// anything is prepared: a node that is just restarted would look like a stranger at its port.
+    async fn idle(&self) -> Result<Snapshot, Refused> {
+        let snapshot = self.snapshot().await?;
+        snapshot.refuse_while_busy()?;
+        Ok(snapshot)
+    }
+
     async fn status(&self) -> Result<Status, Refused> {
         let (snapshot, connections, spec) = self.counted().await?;
         let mut status = snapshot.status(&spec, &connections);
-        self.beam_stats.add_to(&mut status.nodes);
+        self.beam_stats.add_to(&mut status.nodes, &spec);
+        count_former(&spec, &mut status).await;
         Ok(status)
     }
 
     async fn health(&self) -> Result<Health, Refused> {
         let (snapshot, connections, spec) = self.counted().await?;
         let mut health = snapshot.health(&spec, &connections);
-        self.beam_stats.add_to(&mut health.status.nodes);
+        self.beam_stats.add_to(&mut health.status.nodes, &spec);
+        count_former(&spec, &mut health.status).await;
         Ok(health)
     }
 
     /// The state of everything, and the connections of each node. Connections are counted first: a
     /// node that loses its connections in between is then shown as away, not as up and empty.
-    async fn counted(&self) -> Result<(Snapshot, Vec<ConnectionsBy>, Arc<Spec>), Refused> {
+    async fn counted(&self) -> Result<(Snapshot, Connections, Arc<Spec>), Refused> {
         let (drains, spec) = (self.snapshot().await?.drains(), self.spec.load_full());
         let connections = count_connections(&spec, drains).await;
-        Ok((self.snapshot().await?, connections, spec))
+        let snapshot = self.snapshot().await?;
+        let spec = snapshot.spec.clone();
+        Ok((snapshot, connections, spec))
     }
 
     /// The core's answer to an order.
@@ -248,7 +366,15 @@ impl<C: Call, S: Send + Sync> FromRequest<S> for Order<C> {
     }
 }
 
+#[derive(Clone, Debug)]
 struct Refused(StatusCode, Refusal);
+
+impl Snapshot {
+    /// Refuses an order that would meet another one.
+    fn refuse_while_busy(&self) -> Result<(), Refused> {
+        self.busy.clone().map_or(Ok(()), |busy| Err(conflict(busy)))
+    }
+}
 
 /// The refusal of an order that cannot be carried out now.
 fn conflict(refusal: Refusal) -> Refused {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -27,27 +28,38 @@ const MAX_UNREAD_BYTES: u64 = 64 * 1024 * 1024;
 /// The size of one block that is read.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// The log, and the counts from it.
-pub(in crate::supervisor) struct AccessLog(Mutex<Reader>);
+/// After a switch to nginx, its log is read from this long ago on: what nginx wrote before it took
+/// over counts, too.
+const BEFORE_SWITCH: Duration = Duration::from_secs(5);
+
+/// The log, and the counts from it, while nginx is the balancer.
+pub(in crate::supervisor) struct AccessLog {
+    spec: Arc<ArcSwap<Spec>>,
+    reader: Mutex<Option<Reader>>,
+}
 
 impl AccessLog {
-    /// The access log of this cluster's balancer, if that is nginx. For a new nginx, it counts what
-    /// is written from now on; for one that `record` knows, everything since that nginx started, as
+    /// The access log of the balancer, while that is nginx. For a new nginx, it counts what is
+    /// written from now on; for one that `record` knows, everything since that nginx started, as
     /// far as the file and the one before it go back.
-    pub(in crate::supervisor) fn of(spec: &Spec, record: Option<&Record>) -> Option<Arc<AccessLog>> {
-        let path = spec.balancer.access_log(&spec.run_dir)?;
-        let kind = spec.balancer.kind();
+    pub(in crate::supervisor) fn of(spec: &Arc<ArcSwap<Spec>>, record: Option<&Record>) -> Arc<AccessLog> {
+        let current = spec.load();
+        let path = current.balancer.access_log(&current.run_dir);
+        let kind = current.balancer.kind();
         let started = record
             .iter()
             .flat_map(|record| record.living())
             .filter(|child| child.name == kind.name())
             .filter_map(|child| age(child.process))
             .max();
-        let reader = match started {
+        let reader = path.map(|path| match started {
             Some(age) => Reader::since(path, SystemTime::now().checked_sub(age).unwrap_or(UNIX_EPOCH)),
             None => Reader::at_end(path),
-        };
-        Some(Arc::new(AccessLog(Mutex::new(reader))))
+        });
+        Arc::new(AccessLog {
+            spec: Arc::clone(spec),
+            reader: Mutex::new(reader),
+        })
     }
 
     /// Follows the log until the shutdown is ordered.
@@ -81,9 +93,21 @@ impl AccessLog {
     ) -> Option<T> {
         let log = Arc::clone(self);
         let worked = tokio::task::spawn_blocking(move || {
-            work(&mut log.0.lock().unwrap_or_else(PoisonError::into_inner))
+            let mut reader = log.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            log.follow_switches(&mut reader);
+            reader.as_mut().map(work)
         });
-        worked.await.ok()
+        worked.await.ok().flatten()
+    }
+
+    /// Another balancer than nginx has no access log of this kind.
+    fn follow_switches(&self, reader: &mut Option<Reader>) {
+        let spec = self.spec.load();
+        let path = spec.balancer.access_log(&spec.run_dir);
+        if path.is_none() || reader.is_none() {
+            let start = SystemTime::now().checked_sub(BEFORE_SWITCH);
+            *reader = path.map(|path| Reader::since(path, start.unwrap_or(UNIX_EPOCH)));
+        }
     }
 }
 

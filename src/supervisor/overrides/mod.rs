@@ -13,14 +13,14 @@ mod files;
 mod sightings;
 mod text;
 
+pub(super) use text::listed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 
 use self::sightings::Sightings;
 pub(super) use self::text::Overridden;
@@ -29,12 +29,14 @@ use super::balancer_link::runtime_sync::{self, DesiredStates, NodeHealth};
 use super::core::Core;
 use super::event::CoreEvent;
 use super::process::readiness::{self, Readiness};
-use super::rollout::ChildId;
 use super::spec::Spec;
+use super::waves::ChildId;
 use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
 use crate::haproxy_api::{RuntimeError, Socket};
 use crate::platform::Identity;
+use crate::platform::ports::has_any;
 use crate::platform::worker::suspended;
+use crate::profile::NodeId;
 
 /// Time between two inspections.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -127,7 +129,7 @@ impl Overrides {
                 instance,
                 finding: finding.clone(),
             }),
-            ChildId::Node(_) | ChildId::Retired(_) => None,
+            ChildId::Node(_) | ChildId::Retired(..) => None,
         });
         remembered.collect()
     }
@@ -150,6 +152,15 @@ impl Overrides {
     pub(super) fn forget(&mut self, id: ChildId) {
         self.sightings.forget(id);
         self.reports.remove(&id);
+    }
+
+    /// The node is gone: findings about it do not count any more.
+    pub(super) fn forget_node(&mut self, node: &str) {
+        let is_about_it = |finding: &Finding| matches!(finding, Finding::Server(found) if found.node == node);
+        self.sightings.forget_findings(is_about_it);
+        for (_, found) in self.reports.values_mut() {
+            found.retain(|finding| !is_about_it(finding));
+        }
     }
 
     /// The findings that count, with their instance.
@@ -208,14 +219,15 @@ impl Core {
     pub(super) fn inspected(&mut self, id: ChildId, asked: Instant, observation: Observation, now: Instant) {
         self.overrides.under_way.remove(&id);
         // A comparison needs the settings that were sent to the instance.
+        let mut nodes = self.spec.cluster.nodes.iter();
         let is_told_all = self
             .link
             .accepted(id)
-            .is_some_and(|accepted| accepted.len() == self.spec.cluster.nodes.len());
+            .is_some_and(|accepted| nodes.all(|node| accepted.contains_key(&node.name)));
         if !is_told_all {
             return;
         }
-        let found = match observation {
+        let mut found = match observation {
             Observation::Unknown => return,
             Observation::Files(edited) => edited,
             Observation::Leaving => BTreeSet::from([Finding::Leaving]),
@@ -226,6 +238,11 @@ impl Core {
                 found
             }
         };
+        // A node may have left the cluster while the instance was inspected.
+        found.retain(|finding| match finding {
+            Finding::Server(found) => self.spec.cluster.node(&found.node).is_some(),
+            _ => true,
+        });
         if self.is_settled(id) {
             self.overrides.sightings.saw(id, &found, now);
         } else {
@@ -280,8 +297,8 @@ impl Core {
     }
 
     /// Whether others keep new connections from the node.
-    pub(super) fn is_taken_out(&self, index: usize) -> bool {
-        let name = &self.spec.cluster.nodes[index].name;
+    pub(super) fn is_taken_out(&self, node: NodeId) -> bool {
+        let name = self.spec.node_name(node);
         self.overrides
             .of_node(name)
             .any(|(_, found)| found.setting.takes_out())
@@ -317,7 +334,7 @@ impl Core {
             spec: self.spec.clone(),
             socket: self.spec.socket(instance),
             readiness: self.spec.readiness(instance),
-            listener: self.spec.own_listener(),
+            listeners: self.listeners.inodes(),
             master: self.children.process(id),
             // All instances have the same files.
             files: if instance == 0 {
@@ -326,6 +343,7 @@ impl Core {
                 Vec::new()
             },
             accepted,
+            announced: self.is_stop_announced(),
         })
     }
 
@@ -350,7 +368,7 @@ impl Core {
     /// Whether the instance received all settings, and nothing in progress changes it.
     fn is_settled(&self, id: ChildId) -> bool {
         self.shutdown.is_none()
-            && self.rollout.outcome.is_some()
+            && self.waves.outcome.is_some()
             && !self.reloads.any()
             && !self.link.has_pending_replies()
             && self.link.is_in_sync(id)
@@ -364,12 +382,14 @@ struct Inspector {
     socket: Option<PathBuf>,
     /// The socket that shows that the instance serves.
     readiness: Readiness,
-    /// The address where clients connect, if no other process listens there, too.
-    listener: Option<SocketAddr>,
+    /// The inodes of the cluster's listeners; empty when they are only the process's.
+    listeners: BTreeSet<u64>,
     master: Option<Identity>,
     /// The files that the balancer reads.
     files: Vec<ConfigFile>,
     accepted: DesiredStates,
+    /// Whether the end of the cluster is announced.
+    announced: bool,
 }
 
 impl Inspector {
@@ -403,14 +423,15 @@ impl Inspector {
         }
     }
 
-    /// Whether the process accepts no clients, either. Where several instances listen together,
-    /// that cannot be tried; `is_left`, whether the socket file is still there, decides.
+    /// Whether the process has closed its listeners. Where they are only its own, `is_left`, whether
+    /// the socket file is still there, decides.
     async fn is_leaving(&self, is_left: bool) -> bool {
-        let Some(listener) = self.listener else {
+        let Some(process) = self.master.filter(|_| !self.listeners.is_empty()) else {
             return is_left;
         };
-        let connecting = tokio::time::timeout(ANSWER_TIMEOUT, TcpStream::connect(listener)).await;
-        matches!(connecting, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
+        let listeners = self.listeners.clone();
+        let has_any = tokio::task::spawn_blocking(move || has_any(process.pid, &listeners)).await;
+        matches!(has_any, Ok(false))
     }
 
     /// Files that were edited, and, for a balancer that reads its orders from files, suspended
@@ -418,7 +439,7 @@ impl Inspector {
     async fn edited(self) -> BTreeSet<Finding> {
         let snapshot = move || {
             let goes_by_files = self.socket.is_none();
-            let Ok(ordered) = orders(&self.spec, &runtime_sync::away(&self.accepted)) else {
+            let Ok(ordered) = orders(&self.spec, &runtime_sync::away(&self.accepted, self.announced)) else {
                 return BTreeSet::new();
             };
             // The file with the orders for a balancer with a runtime API has other writers, too: a

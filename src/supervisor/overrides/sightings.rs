@@ -60,6 +60,12 @@ impl<P: Copy + Ord, F: Clone + Ord> Sightings<P, F> {
         self.confirmed.retain(|(at, _)| *at != place);
     }
 
+    /// Removes all findings that are `gone`, at every place.
+    pub(super) fn forget_findings(&mut self, gone: impl Fn(&F) -> bool) {
+        self.first_seen.retain(|(_, finding), _| !gone(finding));
+        self.confirmed.retain(|(_, finding)| !gone(finding));
+    }
+
     /// The findings that count, with their place.
     pub(super) fn confirmed(&self) -> impl Iterator<Item = (P, &F)> {
         self.confirmed.iter().map(|(place, finding)| (*place, finding))
@@ -129,5 +135,19 @@ mod tests {
         assert_eq!(confirmed(&sightings), [(1, "maint")]);
         sightings.forget(1);
         assert!(confirmed(&sightings).is_empty());
+    }
+
+    #[test]
+    fn findings_about_something_that_is_gone_are_removed_at_every_place() {
+        let (mut sightings, now) = (Sightings::new(), Instant::now());
+        for place in [1, 2] {
+            sightings.restore(place, "drained");
+            sightings.restore(place, "down");
+            sightings.saw(place, &BTreeSet::from(["drained", "down"]), now);
+        }
+        sightings.forget_findings(|finding| *finding == "down");
+        assert_eq!(confirmed(&sightings), [(1, "drained"), (2, "drained")]);
+        sightings.saw(1, &BTreeSet::from(["down"]), now + CONFIRM_AFTER);
+        assert_eq!(confirmed(&sightings), [(2, "drained")], "it was not seen before");
     }
 }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::Finding;
 use crate::api::NodeState;
 use crate::balancer::{self, Override};
-use crate::profile::BalancerKind;
+use crate::profile::{BalancerKind, NodeId};
 use crate::render::{backend_behind, frontend_behind};
 use crate::supervisor::core::Core;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 /// The effect of changes by others on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub(in crate::supervisor) struct Overridden {
 impl Core {
     /// The effect of changes by others on the node; `None` when the balancer treats it as this
     /// supervisor set.
-    pub(in crate::supervisor) fn overridden(&self, index: usize) -> Option<Overridden> {
-        let name = &self.spec.cluster.nodes[index].name;
+    pub(in crate::supervisor) fn overridden(&self, node: NodeId) -> Option<Overridden> {
+        let name = self.spec.node_name(node);
         let found = self.overrides.of_node(name);
         let found: Vec<(ChildId, &Override)> = found.filter(|(_, found)| !is_share(&found.setting)).collect();
         let Some(strictest) = found.iter().map(|(_, found)| &found.setting).min() else {
@@ -96,11 +96,11 @@ impl Core {
 
     /// The keys of listeners whose clients no instance sends to the node any more, because others
     /// took it out.
-    pub(in crate::supervisor) fn taken_out_of(&self, index: usize) -> BTreeSet<&'static str> {
-        let name = &self.spec.cluster.nodes[index].name;
+    pub(in crate::supervisor) fn taken_out_of(&self, node: NodeId) -> BTreeSet<&'static str> {
+        let name = self.spec.node_name(node);
         self.listeners_where(|key, finding| match finding {
             Finding::Server(found) => {
-                found.node == *name && found.is_in(backend_behind(key)) && found.setting.takes_out()
+                found.node == name && found.is_in(backend_behind(key)) && found.setting.takes_out()
             }
             _ => false,
         })
@@ -108,8 +108,8 @@ impl Core {
 
     /// Whether others keep the clients of the listener with this key from the node, at any
     /// instance.
-    pub(in crate::supervisor) fn is_taken_out_of(&self, index: usize, key: &str) -> bool {
-        let name = &self.spec.cluster.nodes[index].name;
+    pub(in crate::supervisor) fn is_taken_out_of(&self, node: NodeId, key: &str) -> bool {
+        let name = self.spec.node_name(node);
         let mut found = self.overrides.of_node(name);
         found.any(|(_, found)| found.is_in(backend_behind(key)) && found.setting.takes_out())
     }
@@ -165,7 +165,7 @@ impl Core {
 
 /// The names, or only the first when there are many: nginx has a backend for the clients of each
 /// node.
-fn listed(names: &[&str]) -> String {
+pub(in crate::supervisor) fn listed(names: &[&str]) -> String {
     const MAX_LISTED: usize = 4;
     match names {
         [_, _, _, _, _, ..] => format!(

@@ -1,13 +1,13 @@
 //! All children: their states, and what is known of each child's current process.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::child::{Action, Child, Event, State};
 use super::cpu_usage::CpuUsage;
 use crate::platform::Identity;
-use crate::profile::Restart;
-use crate::supervisor::rollout::ChildId;
+use crate::profile::{BalancerKind, Restart};
+use crate::supervisor::waves::ChildId;
 
 /// Longer than any takeover: by then, the new instance has answered or was killed.
 const MAX_TAKEOVER: Duration = Duration::from_mins(2);
@@ -25,6 +25,8 @@ pub(in crate::supervisor) struct Children {
     /// The offset in its log at which each child's last start begins.
     log_starts: BTreeMap<ChildId, u64>,
     cpu_usages: BTreeMap<ChildId, CpuUsage>,
+    /// When retired instances are ended, in seconds since 1970.
+    retired_until: BTreeMap<ChildId, u64>,
 }
 
 /// What an event has done to a child.
@@ -100,7 +102,7 @@ impl Children {
     pub(in crate::supervisor) fn balancers(&self) -> impl Iterator<Item = (usize, &Child)> {
         self.iter().filter_map(|(id, child)| match id {
             ChildId::Balancer(instance) => Some((instance, child)),
-            ChildId::Node(_) | ChildId::Retired(_) => None,
+            ChildId::Node(_) | ChildId::Retired(..) => None,
         })
     }
 
@@ -116,12 +118,12 @@ impl Children {
 
     /// Whether a former balancer instance still has connections.
     pub(in crate::supervisor) fn has_retired(&self) -> bool {
-        self.ids().any(|id| matches!(id, ChildId::Retired(_)))
+        self.ids().any(|id| matches!(id, ChildId::Retired(..)))
     }
 
     /// Adds the `child` of an earlier supervisor.
     pub(in crate::supervisor) fn adopt(&mut self, id: ChildId, child: Child) {
-        if !matches!(id, ChildId::Retired(_)) {
+        if !matches!(id, ChildId::Retired(..)) {
             self.adopted.insert(id);
         }
         self.by_id.insert(id, child);
@@ -198,18 +200,28 @@ impl Children {
 
     /// The instance's process accepts no connections any more and keeps those it has: it is
     /// retired, and the instance can be started again. Returns that process, if there is one.
-    pub(in crate::supervisor) fn retire(&mut self, instance: usize, now: Instant) -> Option<Identity> {
+    pub(in crate::supervisor) fn retire(
+        &mut self,
+        kind: BalancerKind,
+        instance: usize,
+        now: Instant,
+    ) -> Option<Identity> {
         let child = self.by_id.get_mut(&ChildId::Balancer(instance))?;
         let old = child.process()?;
         child.state = State::Stopped;
-        self.by_id
-            .insert(ChildId::Retired(old.pid), Child::retired(old, now));
+        self.insert_retired(kind, old, None, now);
         Some(old)
     }
 
     /// The instance's `successor` serves in its place; its former process, if it still runs, is
     /// retired.
-    pub(in crate::supervisor) fn succeed(&mut self, instance: usize, successor: Identity, now: Instant) {
+    pub(in crate::supervisor) fn succeed(
+        &mut self,
+        kind: BalancerKind,
+        instance: usize,
+        successor: Identity,
+        now: Instant,
+    ) {
         let Some(child) = self.by_id.get_mut(&ChildId::Balancer(instance)) else {
             return;
         };
@@ -219,8 +231,7 @@ impl Children {
             since: now,
         };
         if let Some(old) = old {
-            self.by_id
-                .insert(ChildId::Retired(old.pid), Child::retired(old, now));
+            self.insert_retired(kind, old, None, now);
         }
     }
 
@@ -240,9 +251,136 @@ impl Children {
         }
     }
 
+    /// The ids of the balancer instances that take clients.
+    pub(in crate::supervisor) fn balancer_ids(&self) -> Vec<ChildId> {
+        self.ids()
+            .filter(|id| matches!(id, ChildId::Balancer(_)))
+            .collect()
+    }
+
+    /// These processes take clients from now on, in the order of their instances. The former
+    /// ones, of `kind`, are retired for `drains_for` at most. Returns those.
+    pub(in crate::supervisor) fn replace_balancers(
+        &mut self,
+        kind: BalancerKind,
+        processes: &[Identity],
+        drains_for: Option<Duration>,
+        now: Instant,
+    ) -> Vec<Identity> {
+        let mut former = Vec::new();
+        for id in self.balancer_ids() {
+            self.forget_process(id);
+            self.adopted.remove(&id);
+            if let Some(old) = self.by_id.remove(&id).and_then(|child| child.process()) {
+                self.insert_retired(kind, old, drains_for, now);
+                former.push(old);
+            }
+        }
+        for (instance, process) in processes.iter().enumerate() {
+            self.by_id
+                .insert(ChildId::Balancer(instance), Child::serving(*process, now));
+        }
+        former
+    }
+
+    /// When the retired instance is ended, in seconds since 1970.
+    pub(in crate::supervisor) fn retired_until(&self, id: ChildId) -> Option<u64> {
+        self.retired_until.get(&id).copied()
+    }
+
+    /// Adds a process of `kind` that accepts nothing more; it ends with its last connection, or
+    /// after `drains_for`.
+    pub(in crate::supervisor) fn insert_retired(
+        &mut self,
+        kind: BalancerKind,
+        process: Identity,
+        drains_for: Option<Duration>,
+        now: Instant,
+    ) {
+        let id = ChildId::Retired(kind, process.pid);
+        self.by_id.insert(id, Child::retired(process, drains_for, now));
+        if let Some(drains_for) = drains_for {
+            let until = SystemTime::now() + drains_for;
+            let seconds = until
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs());
+            self.retired_until.insert(id, seconds);
+        }
+    }
+
+    /// Adds children for nodes that are new among the `wanted` children, and drops those of nodes that
+    /// are not among them, as far as they do not run.
+    pub(in crate::supervisor) fn set_nodes(&mut self, wanted: impl Iterator<Item = ChildId>) {
+        let wanted: BTreeSet<ChildId> = wanted.filter(|id| matches!(id, ChildId::Node(_))).collect();
+        for id in &wanted {
+            self.by_id.entry(*id).or_insert_with(Child::new);
+        }
+        let is_gone = |(id, child): &(ChildId, &Child)| {
+            matches!(id, ChildId::Node(_)) && !wanted.contains(id) && child.process().is_none()
+        };
+        let gone: Vec<ChildId> = self.iter().filter(is_gone).map(|(id, _)| id).collect();
+        for id in gone {
+            self.forget(id);
+        }
+    }
+
     /// Drops former balancer instances that have ended.
     pub(in crate::supervisor) fn drop_ended_retired(&mut self) {
         self.by_id
-            .retain(|id, child| !matches!(id, ChildId::Retired(_)) || child.state != State::Stopped);
+            .retain(|id, child| !matches!(id, ChildId::Retired(..)) || child.state != State::Stopped);
+        self.retired_until.retain(|id, _| self.by_id.contains_key(id));
+    }
+
+    // Private
+
+    /// Drops the child, and what is known of it.
+    fn forget(&mut self, id: ChildId) {
+        self.by_id.remove(&id);
+        self.adopted.remove(&id);
+        self.port_checks.remove(&id);
+        self.log_starts.remove(&id);
+        self.forget_process(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::NodeId;
+
+    fn node(id: u32) -> ChildId {
+        ChildId::Node(NodeId(id))
+    }
+
+    #[test]
+    fn a_node_that_is_gone_stays_a_child_as_long_as_it_runs() {
+        let now = Instant::now();
+        let balancer = ChildId::Balancer(0);
+        let mut children = Children::new([node(1), node(2), node(3), balancer].into_iter());
+        let process = Identity {
+            pid: 7,
+            start_time: 1,
+        };
+        for id in [node(2), node(3)] {
+            children.set_log_start(id, 70);
+            children.set_not_ready(id, "it is starting".to_owned());
+        }
+        children.adopt(node(2), Child::serving(process, now));
+        children.set_nodes([node(1), node(4), balancer].into_iter());
+        let ids: Vec<ChildId> = children.ids().collect();
+        assert_eq!(ids, [node(1), node(2), node(4), balancer]);
+        assert_eq!(
+            (children.log_start(node(3)), children.not_ready(node(3))),
+            (0, None)
+        );
+        assert_eq!(children.child_of(process), Some(node(2)));
+        assert_eq!(children.state(node(4)), Some(&State::Stopped));
+        if let Some(child) = children.by_id.get_mut(&node(2)) {
+            child.state = State::Stopped;
+        }
+        children.set_nodes([node(1), node(4)].into_iter());
+        let ids: Vec<ChildId> = children.ids().collect();
+        assert_eq!(ids, [node(1), node(4), balancer]);
+        assert!(!children.any_adopted());
     }
 }

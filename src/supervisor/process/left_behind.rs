@@ -12,7 +12,7 @@ use super::stop_sequence::StopSequence;
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 /// Processes of children, and the descendants of those that have ended.
 #[derive(Default)]
@@ -57,11 +57,7 @@ impl Core {
             return;
         }
         let (descendants, title) = (self.descendants(id, process), self.spec.title(id));
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = descendants.signal(signal) {
-                tracing::error!(child = title, %signal, "cannot send the signal: {error}");
-            }
-        });
+        self.processes.signal_all(process, descendants, signal, title);
     }
 
     /// The child's `process` has ended, as `how` describes: ends the processes that it has left.
@@ -108,7 +104,9 @@ impl Core {
         let Some(ending) = self.left_behind.ending.remove(&process) else {
             return;
         };
-        if let Some(how) = ending.how {
+        // A successor may have taken the child's place meanwhile: it has not ended.
+        let is_current = self.children.process(ending.id) == Some(process);
+        if let Some(how) = ending.how.filter(|_| is_current) {
             self.apply(ending.id, Event::Ended(how), now);
         }
     }

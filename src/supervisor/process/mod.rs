@@ -8,6 +8,7 @@ pub(super) mod groups;
 pub(super) mod left_behind;
 pub(super) mod lifecycle;
 pub(super) mod port_check;
+pub(super) mod processes;
 pub(super) mod readiness;
 pub(super) mod restarts;
 pub(super) mod stop_sequence;

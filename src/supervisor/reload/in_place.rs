@@ -15,7 +15,7 @@ use crate::supervisor::balancer_link::worker_reload::reload_workers;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::Child;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 /// The only instance: several instances are replaced by successors instead.
 const BALANCER: ChildId = ChildId::Balancer(0);
@@ -38,7 +38,9 @@ impl Core {
             return;
         };
         self.children.set_log_start(BALANCER, log_end(&self.spec));
-        let written = write_all(&reload.prepared, &self.away()).map_err(|error| error.to_string());
+        let opened = self.listeners.add(&reload.prepared.spec);
+        let written = opened.and_then(|()| write_all(&reload.prepared, &self.away_in(&reload.prepared.spec)));
+        let written = written.map_err(|error| error.to_string());
         // It would write the previous files. An order that waits for that update waits for the next
         // one.
         self.link.disconnect(BALANCER);

@@ -9,7 +9,6 @@ pub(super) mod rolling;
 pub(super) mod state;
 pub(super) mod takeover;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -17,24 +16,30 @@ use nix::sys::signal::Signal;
 use super::balancer_link::config_files::{write_all, write_files};
 use super::core::Core;
 use super::logs::tail::tail;
-use super::prepare::Prepared;
-use super::process::child::State;
-use super::reload::state::{Phase, Reload, Reply, answer};
-use super::rollout::ChildId;
+use super::prepare::{Prepared, needs_new_process};
+use super::process::child::{Child, State};
+use super::reload::state::{Phase, Reload, Reloaded, Reply, answer};
 use super::spec::Spec;
-use crate::api::{Refusal, Reloaded};
-use crate::balancer::{ConfigFile, ReloadBy};
+use super::switch::state::Purpose;
+use super::waves::ChildId;
+use crate::api::Refusal;
+use crate::balancer::ReloadBy;
 use crate::platform::Identity;
 
 /// How many lines of a failing instance's log are shown.
-const LOG_LINES: usize = 12;
+pub(in crate::supervisor) const LOG_LINES: usize = 12;
 
 impl Core {
     /// Puts `prepared` in force; the reply is sent when that is done, or has failed.
     pub(in crate::supervisor) fn reload(&mut self, prepared: Prepared, reply: Reply, now: Instant) {
-        if let Err(refusal) = self.refuse_while_busy() {
-            let _client_may_be_gone = reply.send(Err(refusal));
+        if prepared.spec.balancer.kind() != self.spec.balancer.kind() {
+            let _client_may_be_gone = reply.send(Err(self.taken_over_meanwhile()));
             return;
+        }
+        self.reloads.count();
+        let is_running = self.children.is_balancer_up();
+        if is_running && !self.reloads.is_active() && needs_new_process(&self.spec, &prepared.spec) {
+            return self.begin_switch(prepared, Purpose::Reload(reply), now);
         }
         if let Some(reload) = [&mut self.reloads.current, &mut self.reloads.next]
             .into_iter()
@@ -55,7 +60,7 @@ impl Core {
                 .balancers()
                 .all(|(_, child)| child.state == State::Stopped) =>
             {
-                let outcome = write_all(&prepared, &self.away()).map_err(|error| Refusal {
+                let outcome = write_all(&prepared, &self.away_in(&prepared.spec)).map_err(|error| Refusal {
                     error: format!("not reloaded: {error}"),
                     hint: None,
                 });
@@ -82,6 +87,7 @@ impl Core {
         if !self.reloads.is_active() && self.first_to_reload().is_some() {
             self.reloads.current = self.reloads.next.take();
         }
+        self.refuse_next_without_balancer();
         let first = self.first_to_reload();
         let settled = first.map_or(now, |(_, since)| self.settled(since));
         let needs_rewrite = self.needs_rewrite();
@@ -110,7 +116,7 @@ impl Core {
             }
             phase => {
                 let overdue = phase.advance(now);
-                kill_successor(overdue);
+                self.kill_successor(overdue);
             }
         }
     }
@@ -123,7 +129,7 @@ impl Core {
         if let Err(error) = write_files(&self.spec, &self.files, &self.away()) {
             tracing::error!("cannot write back the old configuration: {error}");
         }
-        self.shards.keep_only(&self.spec);
+        self.listeners.keep_only(&self.spec);
         let id = ChildId::Balancer(reload.instance);
         let since = self.children.log_start(id);
         let lines = tail(&self.spec.balancer_log(), since, LOG_LINES);
@@ -147,14 +153,12 @@ impl Core {
         }
         let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
-        self.answer_when_inspected(
-            replies,
-            Reloaded {
-                pid,
-                ..Reloaded::default()
-            },
-            now,
-        );
+        // The page of several instances is the supervisor's: nothing changes for the balancer then.
+        if let Err(error) = self.listeners.add(&self.spec) {
+            tracing::error!("{error}");
+        }
+        self.listeners.keep_only(&self.spec);
+        self.answer_when_inspected(replies, Reloaded { pid }, now);
     }
 
     /// When an instance that has run since `since` may be reloaded.
@@ -167,23 +171,7 @@ impl Core {
 
     pub(in crate::supervisor) fn put_in_force(&mut self, prepared: Prepared, now: Instant) {
         let Prepared { spec, files, .. } = prepared;
-        self.replace_spec(Arc::new(spec), files, now);
-    }
-
-    /// Puts another configuration in force, with the files that the balancer starts with.
-    pub(in crate::supervisor) fn replace_spec(
-        &mut self,
-        spec: Arc<Spec>,
-        files: Vec<ConfigFile>,
-        now: Instant,
-    ) {
-        for (index, node) in spec.cluster.nodes.iter().enumerate() {
-            self.health.set_probes(index, spec.probes(node), now);
-        }
-        self.eras.ask_again(now);
-        self.published.store(spec.clone());
-        self.spec = spec;
-        self.files = files;
+        self.replace_spec(spec, files, now);
     }
 
     // Private
@@ -195,7 +183,7 @@ impl Core {
             return;
         };
         let instance = reload.instance;
-        let written = write_all(&reload.prepared, &self.away());
+        let written = write_all(&reload.prepared, &self.away_in(&reload.prepared.spec));
         if let Err(error) = written {
             return self.reload_failed(&error.to_string(), now);
         }
@@ -203,6 +191,19 @@ impl Core {
         match new {
             Some(process) if self.spec.plan.balancer.instances > 1 => self.roll(process, now),
             new => self.reload_done(new.map(|process| process.pid), now),
+        }
+    }
+
+    /// Refuses the reload that waits for another one, if no instance will be up again by itself.
+    fn refuse_next_without_balancer(&mut self) {
+        let is_left_alone =
+            |(_, child): (usize, &Child)| matches!(child.state, State::Failed | State::Stopped);
+        if self.reloads.is_active() || !self.children.balancers().all(is_left_alone) {
+            return;
+        }
+        if let Some(next) = self.reloads.next.take() {
+            let error = format!("{} does not run", self.spec.balancer.kind());
+            answer(next.into_parts().1, &Err(Refusal { error, hint: None }));
         }
     }
 
@@ -229,26 +230,26 @@ impl Core {
             .into_iter()
             .flatten()
         {
-            kill_successor(reload.phase.successor());
+            self.kill_successor(reload.phase.successor());
             replies.extend(reload.into_parts().1);
         }
         if let Some(rolling) = self.reloads.rolling.take() {
             let (successor, waiting) = rolling.abandon();
-            kill_successor(successor);
+            self.kill_successor(successor);
             replies.extend(waiting);
         }
         if let Err(refusal) = self.refuse_while_ending() {
             answer(replies, &Err(refusal));
         }
     }
-}
 
-/// Kills the new instance, if it was spawned: the old one stays in force.
-fn kill_successor(process: Option<Identity>) {
-    if let Some(process) = process
-        && let Err(error) = process.signal_group(Signal::SIGKILL)
-    {
-        tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
+    /// Kills the new instance, if it was spawned: the old one stays in force.
+    fn kill_successor(&self, process: Option<Identity>) {
+        if let Some(process) = process
+            && let Err(error) = self.processes.signal_group(process, Signal::SIGKILL)
+        {
+            tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
+        }
     }
 }
 

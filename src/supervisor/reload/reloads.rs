@@ -19,6 +19,7 @@ pub(in crate::supervisor) struct Reloads {
     pub(super) rolling: Option<Rolling>,
     /// Reloads that were carried out, to be answered after the balancer was inspected.
     pub(super) pending: Vec<PendingReload>,
+    begun: u64,
 }
 
 impl Reloads {
@@ -30,6 +31,16 @@ impl Reloads {
     /// Whether a reload is in progress, or waits for another one.
     pub(in crate::supervisor) fn any(&self) -> bool {
         self.is_active() || self.next.is_some()
+    }
+
+    /// Counts an order to reload.
+    pub(super) fn count(&mut self) {
+        self.begun += 1;
+    }
+
+    /// The number of orders to reload so far.
+    pub(in crate::supervisor) fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// Whether an instance starts, or reads its files again, with the configuration of a reload.

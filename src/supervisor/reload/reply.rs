@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::state::{Reply, answer};
-use crate::api::{Refusal, Reloaded};
+use super::state::{Reloaded, Reply, answer};
+use crate::api::Refusal;
 use crate::supervisor::core::Core;
 
 /// How long an answer waits for the inspection of a balancer.
@@ -34,10 +34,12 @@ impl Core {
         });
     }
 
-    /// Answers reloads after which every instance was inspected, or that have waited too long.
+    /// Answers reloads after which every instance was inspected, or that have waited too long. While
+    /// the cluster is being stopped, no inspection is waited for.
     pub(in crate::supervisor) fn answer_reloads(&mut self, now: Instant) {
         for pending in std::mem::take(&mut self.reloads.pending) {
-            if now >= pending.until || self.is_inspected_since(pending.since, now) {
+            let is_due = now >= pending.until || self.shutdown.is_some();
+            if is_due || self.is_inspected_since(pending.since, now) {
                 let outcome = match self.out_of_sync_warnings(now).into_iter().next() {
                     None => Ok(pending.reloaded),
                     Some(error) => Err(Refusal { error, hint: None }),

@@ -13,13 +13,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::kill_successor;
-use super::state::{Phase, Reply};
-use crate::api::Reloaded;
+use super::state::{Phase, Reloaded, Reply};
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::process::child::State;
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::waves::ChildId;
 
 /// Wait before another attempt for an instance that could not be replaced.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -98,7 +96,7 @@ impl Core {
         };
         if let Some((_, phase)) = &mut rolling.step {
             let overdue = phase.advance(now);
-            return kill_successor(overdue);
+            return self.kill_successor(overdue);
         }
         let children = &self.children;
         let process = |instance: usize| children.process(ChildId::Balancer(instance));
@@ -203,14 +201,7 @@ impl Core {
             return;
         };
         tracing::info!("every instance was reloaded");
-        self.shards.keep_only(&self.spec);
-        self.answer_when_inspected(
-            rolling.replies,
-            Reloaded {
-                pid: rolling.pid,
-                ..Reloaded::default()
-            },
-            now,
-        );
+        self.listeners.keep_only(&self.spec);
+        self.answer_when_inspected(rolling.replies, Reloaded { pid: rolling.pid }, now);
     }
 }

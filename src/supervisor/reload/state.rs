@@ -25,12 +25,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::api::{Refusal, Reloaded};
+use crate::api::Refusal;
 use crate::platform::Identity;
 use crate::supervisor::prepare::Prepared;
 
 /// A new instance that has not answered for this long never will.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A reload that was carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::supervisor) struct Reloaded {
+    /// The balancer process that uses the new configuration; `None` when nothing has changed for it.
+    pub(in crate::supervisor) pid: Option<u32>,
+}
 
 /// The channel to a client that waits for a reload.
 pub(in crate::supervisor) type Reply = oneshot::Sender<Result<Reloaded, Refusal>>;

@@ -1,20 +1,22 @@
 //! A reload by a successor: a new balancer instance takes over the listeners, and the old one ends
 //! with its last connection.
 
-use crate::platform::atomic_file;
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Instant;
 
 use super::log_end;
 use super::state::Phase;
 use crate::haproxy_api::Socket;
-use crate::platform::{Identity, Process};
+use crate::platform::{Identity, atomic_file};
+use crate::render::server_entries;
 use crate::supervisor::balancer_link::config_files::write_all;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
-use crate::supervisor::process::watcher::{self, Ready};
-use crate::supervisor::rollout::ChildId;
+use crate::supervisor::process::processes::Running;
+use crate::supervisor::process::watcher::Ready;
 use crate::supervisor::spec::Spec;
+use crate::supervisor::waves::ChildId;
 
 impl Core {
     /// Reads the server states of the running instance.
@@ -64,12 +66,8 @@ impl Core {
         let process = self
             .successor_of(spec, instance, old, states)
             .map_err(|error| format!("the new instance cannot be started: {error}"))?;
-        let identity = process.identity();
-        watcher::watch(
-            process,
-            Ready::Balancer(spec.readiness(instance)),
-            self.events.clone(),
-        );
+        let identity = process.identity;
+        process.watch(Ready::Balancer(spec.readiness(instance)), self.events.clone());
         Ok(identity)
     }
 
@@ -82,7 +80,8 @@ impl Core {
             return;
         }
         let id = ChildId::Balancer(instance);
-        self.children.succeed(instance, process, now);
+        self.children
+            .succeed(self.spec.balancer.kind(), instance, process, now);
         if self.reloads.current.is_none() {
             self.rolled(now);
         } else if self.spec.plan.balancer.instances > 1 {
@@ -128,23 +127,36 @@ impl Core {
 
     // Private
 
-    fn successor_of(&self, spec: &Spec, instance: usize, old: Identity, states: &str) -> io::Result<Process> {
+    /// The entries of nodes that the old instance, with these server `states`, does not know, and that
+    /// do not serve yet.
+    fn entries_of_new_nodes(&self, spec: &Spec, states: &str) -> String {
+        let server = |line: &str| line.split(' ').nth(3).map(str::to_owned);
+        let known: BTreeSet<String> = states.lines().filter_map(server).collect();
+        let away = self.away_in(spec).down;
+        let new = away.difference(&known).cloned().collect();
+        server_entries(&spec.cluster, &BTreeSet::new(), &new)
+    }
+
+    fn successor_of(&self, spec: &Spec, instance: usize, old: Identity, states: &str) -> io::Result<Running> {
         // The server states contain more than the orders: they also show which nodes are up.
         let file = spec.run_dir.haproxy_state(spec.plan.balancer.instance(instance));
+        let states = format!("{states}{}", self.entries_of_new_nodes(spec, states));
         atomic_file::replace(&file, states.as_bytes(), atomic_file::PRIVATE)?;
         let program = spec.balancer.serve(spec.deployment(), instance, Some(old.pid));
         let program = self.marked(program, ChildId::Balancer(instance));
-        program.spawn(&spec.balancer_log())
+        self.processes.spawn(&program, &spec.balancer_log())
     }
 
     /// Spawns the first new instance.
     fn begin_first(&mut self, instance: usize, states: &str, now: Instant) -> Result<(), String> {
-        let away = self.away();
         let Some(mut reload) = self.reloads.current.take() else {
             return Ok(());
         };
+        let away = self.away_in(&reload.prepared.spec);
+        self.children
+            .set_log_start(ChildId::Balancer(instance), log_end(&self.spec));
         let begun = self
-            .shards
+            .listeners
             .add(&reload.prepared.spec)
             .and_then(|()| write_all(&reload.prepared, &away))
             .map_err(|error| format!("the new instance cannot be started: {error}"))

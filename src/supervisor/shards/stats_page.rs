@@ -1,9 +1,8 @@
 //! The page with the statistics of several balancer instances together, which no single instance
 //! can serve. It is available while the supervisor runs.
 
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -19,9 +18,6 @@ use crate::haproxy_api::server::{Totals, pages};
 use crate::supervisor::http::metrics_listener;
 use crate::supervisor::spec::Spec;
 
-/// Time after which an address that another process holds is tried again.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
 /// The statistics page; it is served until this value is dropped.
 #[derive(Debug)]
 pub(in crate::supervisor) struct StatsPage {
@@ -29,20 +25,14 @@ pub(in crate::supervisor) struct StatsPage {
 }
 
 impl StatsPage {
-    /// Serves the page on `address`.
-    pub(in crate::supervisor) fn serve(address: SocketAddr, spec: Arc<ArcSwap<Spec>>) -> StatsPage {
+    /// Serves the page on `listener`.
+    pub(in crate::supervisor) fn serve(listener: TcpListener, spec: Arc<ArcSwap<Spec>>) -> StatsPage {
         let pages = Router::new().fallback(page).with_state(spec);
         let serving = tokio::spawn(async move {
             // The connections end with this task.
             let end = CancellationToken::new();
-            let mut failing = None;
-            while let Err(error) = metrics_listener::serve(address, pages.clone(), end.clone()).await {
-                let why = error.to_string();
-                if failing.as_ref() != Some(&why) {
-                    tracing::warn!(%address, "cannot serve the statistics page: {why}");
-                    failing = Some(why);
-                }
-                tokio::time::sleep(RETRY_INTERVAL).await;
+            if let Err(error) = metrics_listener::serve_on(listener, pages, end).await {
+                tracing::warn!("cannot serve the statistics page: {error}");
             }
         });
         StatsPage { serving }

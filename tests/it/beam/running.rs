@@ -119,7 +119,7 @@ fn nodes_can_listen_on_ipv6() {
 }
 
 fn a_killed_node_is_restarted_and_its_clients_served_elsewhere(balancer: &'static str) {
-    let cluster = TestCluster::of_beams(balancer).started();
+    let cluster = TestCluster::of_beams(balancer).with_short_hold().started();
     let mut held = cluster.clients(40);
     let pid = cluster.node_pid("erlmcp2");
     signal(pid, Signal::SIGKILL);
@@ -142,7 +142,7 @@ fn a_killed_node_is_restarted_and_its_clients_served_elsewhere(balancer: &'stati
 }
 
 fn a_node_that_halts_leaves_a_dump_and_is_restarted(balancer: &'static str) {
-    let cluster = TestCluster::of_beams(balancer).started();
+    let cluster = TestCluster::of_beams(balancer).with_short_hold().started();
     // The emulator halts on it, as by `erlang:halt("..")`.
     signal(cluster.node_pid("erlmcp3"), Signal::SIGUSR1);
     eventually("a new process", || {
@@ -155,9 +155,7 @@ fn a_node_that_halts_leaves_a_dump_and_is_restarted(balancer: &'static str) {
 }
 
 fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
-    let cluster = TestCluster::of_beams(balancer)
-        .set("health.interval=1s")
-        .started();
+    let cluster = TestCluster::of_beams(balancer).with_short_hold().started();
     let pid = cluster.node_pid("erlmcp1");
     signal(pid, Signal::SIGSTOP);
     eventually("the hang to be seen", || {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clusterctl::haproxy_api::server::{
-    AdminState, BackendFigures, CheckFigures, FrontendFigures, FrontendState, Health, Order, ProcessFigures,
-    Proxies, Refusal, ServerFigures, ServerRef, SessionFigures, Subject, TableEntry, TableFigures, Traffic,
+    AdminState, BackendFigures, CheckFigures, FrontendFigures, FrontendState, Health, HttpFigures, NewServer,
+    Order, ProcessFigures, Proxies, Refusal, ServerFigures, ServerRef, SessionFigures, SessionRequests,
+    Subject, TableEntry, TableFigures, Traffic,
 };
 use clusterctl::haproxy_api::{ServerHealth, ServerState};
 use clusterctl::profile::Algorithm;
@@ -38,7 +39,7 @@ impl Fake {
         self
     }
 
-    /// The state of HAProxy when `tests/golden` was captured, as far as it was TCP.
+    /// The state of HAProxy when `tests/golden` was captured.
     pub fn golden() -> Fake {
         let process = ProcessFigures {
             node: "testnode".to_owned(),
@@ -66,6 +67,10 @@ impl Fake {
             sessions_limit: 10,
             connection_rate: 6,
             session_rate: 6,
+            http: Some(HttpFigures {
+                request_rate: 6,
+                ..HttpFigures::default()
+            }),
             ..FrontendFigures::default()
         };
         let mut one = checked(server("s1", 1, 28471, 100, 100), "L7OK", 2);
@@ -78,6 +83,12 @@ impl Fake {
         let mut be = backend("be", 4, vec![one, two, three]);
         (be.sessions_limit, be.times_down) = (200, 4);
         be.traffic.session_rate = 6;
+        be.traffic.http = Some(HttpFigures::default());
+        be.cookie = Some("SERVERID".to_owned());
+        for server in &mut be.servers {
+            server.traffic.http = Some(HttpFigures::default());
+            server.cookie = Some(server.name.clone());
+        }
         let mut tcp = backend("tcpb", 5, vec![server("t1", 1, 28471, 1, 0)]);
         (tcp.sessions_limit, tcp.last_change, tcp.servers[0].last_change) = (1, 2, 2);
         Fake::new(
@@ -87,6 +98,49 @@ impl Fake {
                 backends: vec![be, tcp],
             },
         )
+    }
+
+    /// Adds a server as the data plane does, without its rules.
+    fn add(&self, at: &ServerRef, new: &NewServer) {
+        self.on_backend(&at.backend, |backend| {
+            let is_free = |id: &u32| !backend.servers.iter().any(|it| it.id == *id);
+            let id = new.id.or_else(|| (1..=u32::MAX).find(is_free)).unwrap();
+            let mut added = server(&at.server, id, new.address.port(), new.weight, new.maxconn);
+            added.admin.maint = !new.ready;
+            if new.check.is_some() {
+                added = checked(added, "", 0);
+                added.check.as_mut().unwrap().enabled = false;
+            }
+            backend.servers.push(added);
+        });
+    }
+
+    fn delete(&self, at: &ServerRef) -> Result<(), Refusal> {
+        let refused = |why: &str| Err(Refusal(why.to_owned()));
+        let name = format!("{}/{}", at.backend, at.server);
+        let proxies = self.proxies();
+        let mut servers = proxies.backends.iter().flat_map(|it| &it.servers);
+        if servers.any(|it| it.tracked.as_ref().is_some_and(|tracked| tracked.name == name)) {
+            return refused(
+                "This server cannot be removed at runtime due to other configuration elements pointing to it.",
+            );
+        }
+        let mut deleted = false;
+        self.on_backend(&at.backend, |backend| {
+            let is_deleted = |it: &ServerFigures| it.name == at.server && it.admin.is_maint();
+            deleted = backend.servers.iter().any(is_deleted);
+            backend.servers.retain(|it| !is_deleted(it));
+        });
+        if deleted {
+            Ok(())
+        } else {
+            refused("Only servers in maintenance mode can be deleted.")
+        }
+    }
+
+    fn on_backend(&self, name: &str, change: impl FnOnce(&mut BackendFigures)) {
+        let mut proxies = self.proxies.lock().unwrap();
+        change(proxies.backends.iter_mut().find(|it| it.name == name).unwrap());
     }
 
     fn on_server(&self, at: &ServerRef, change: impl FnOnce(&mut ServerFigures)) {
@@ -139,23 +193,43 @@ impl Subject for Fake {
             id: 0x2a,
             client: "127.0.0.1:40000".parse().unwrap(),
             frontend: "fe".to_owned(),
-            backend: "be".to_owned(),
+            backend: Some("be".to_owned()),
             server: Some("s1".to_owned()),
             source: None,
             age: Duration::from_secs(90),
             idle: Duration::ZERO,
             bytes_in: 1,
             bytes_out: 2,
+            http: None,
         };
-        async { vec![session] }.boxed()
+        let over_http = SessionFigures {
+            id: 0x2b,
+            frontend: "web_fe".to_owned(),
+            backend: None,
+            server: None,
+            http: Some(SessionRequests {
+                count: 3,
+                status: Some(404),
+            }),
+            ..session.clone()
+        };
+        async { vec![session, over_http] }.boxed()
     }
 
     fn order(self: Arc<Self>, order: Order) -> BoxFuture<'static, Result<(), Refusal>> {
         match &order {
+            Order::AddServer(at, new) => self.add(at, new),
+            Order::DeleteServer(at) => {
+                if let Err(refusal) = self.delete(at) {
+                    return async { Err(refusal) }.boxed();
+                }
+            }
+            Order::Checks(at, on) => self.on_server(at, |it| it.check.as_mut().unwrap().enabled = *on),
             Order::State(at, state) => self.on_server(at, |it| {
                 it.admin = AdminState {
                     maint: *state == ServerState::Maint,
                     drain: *state == ServerState::Drain,
+                    ..AdminState::default()
                 };
             }),
             Order::Health(at, health) => self.on_server(at, |it| match health {
@@ -216,6 +290,7 @@ pub fn backend(name: &str, id: u32, servers: Vec<ServerFigures>) -> BackendFigur
         name: name.to_owned(),
         id,
         algorithm: Algorithm::Roundrobin,
+        cookie: None,
         traffic: Traffic::default(),
         sessions_limit: 200,
         last_change: 0,

@@ -102,6 +102,7 @@ fn orders_reach_the_data_plane() {
         "shutdown sessions server be/s1",
         "shutdown session 0x2a",
         "clear table be data.server_id eq 1",
+        "set table be key ::ffff:10.0.0.1 data.server_id 2",
     ] {
         assert_eq!(talker.ask(order), "\n", "{order}");
     }
@@ -122,6 +123,11 @@ fn orders_reach_the_data_plane() {
             Order::ClearTable {
                 table: "be".to_owned(),
                 keys
+            },
+            Order::SetTable {
+                table: "be".to_owned(),
+                key: "10.0.0.1".parse().unwrap(),
+                server: Some(2),
             },
             Order::Reload,
         ]
@@ -167,6 +173,17 @@ fn sessions_are_shown() {
     assert!(short.contains(" age=1m30s "), "{short}");
     assert_eq!(talker.ask("show sess 0x1"), "Session not found.\n\n");
     assert!(talker.ask("show sess 0x2a").contains("\n  server=s1\n"));
+    assert!(
+        short.contains("\n0x2b: proto=tcpv4 src=127.0.0.1:40000 fe=web_fe be=<NONE> srv=<none> "),
+        "{short}"
+    );
+    assert!(short.contains(" calls=3 "), "{short}");
+    let over_http = talker.ask("show sess 0x2b");
+    assert!(
+        over_http.contains("\n  frontend=web_fe (mode=http)\n")
+            && over_http.contains("\n  txn=(requests=3 status=404)\n"),
+        "{over_http}"
+    );
 }
 
 #[test]
@@ -174,7 +191,7 @@ fn unsupported_commands_are_answered_as_unknown() {
     let talker = talker();
     for command in [
         "show pools",
-        "add server be/x 127.0.0.1:1",
+        "add map m key value",
         "set rate-limit connections global 1",
     ] {
         let answer = talker.ask(command);

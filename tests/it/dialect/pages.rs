@@ -102,7 +102,16 @@ fn only_reading_methods_are_allowed() {
 
 #[test]
 fn the_cluster_is_up_while_a_server_is() {
-    let answers = golden(Site::Status, &["GET /health", "GET /nginx_status", "GET /stats"]);
+    let answers = golden(
+        Site::Status,
+        &[
+            "GET /health",
+            "GET /nginx_status",
+            "GET /stats",
+            "GET /ready",
+            "HEAD /live",
+        ],
+    );
     assert!(answers[0].starts_with("HTTP/1.1 200 "));
     assert_eq!(body(&answers[0]), r#"{"status":"up","nodes_up":1,"nodes":3}"#);
     assert_eq!(
@@ -110,14 +119,23 @@ fn the_cluster_is_up_while_a_server_is() {
         "Active connections: 0 \nserver accepts handled requests\n 107 107 107 \nReading: 0 Writing: 0 Waiting: 0 \n"
     );
     assert!(answers[2].starts_with("HTTP/1.1 404 "));
+    assert!(answers[3].starts_with("HTTP/1.1 200 "));
+    assert_eq!(body(&answers[3]), body(&answers[0]));
+    assert!(answers[4].starts_with("HTTP/1.1 200 "));
     let fake = Fake::golden();
     let mut proxies = clusterctl::haproxy_api::server::Subject::proxies(&fake);
     proxies.backends[0].servers[0].admin.drain = true;
     let fake = Fake::new(clusterctl::haproxy_api::server::Subject::process(&fake), proxies);
     let (port, _runtime, _trigger) = pages(Arc::new(fake), Site::Status);
-    let answer = ask(port, "GET /health");
-    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert_eq!(body(&answer), r#"{"status":"down","nodes_up":0,"nodes":3}"#);
+    for page in ["/health", "/ready"] {
+        let answer = ask(port, &format!("GET {page}"));
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert_eq!(body(&answer), r#"{"status":"down","nodes_up":0,"nodes":3}"#);
+    }
+    let answer = ask(port, "GET /live");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(body(&answer), r#"{"status":"live"}"#);
+    assert!(ask(port, "POST /live").starts_with("HTTP/1.1 405 "));
 }
 
 #[test]

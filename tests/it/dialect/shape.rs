@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusterctl::dataplane_config::{
-    Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
-    DataplaneTimeouts,
+    Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneHttp, DataplaneHttpBackend,
+    DataplaneQuestion, DataplaneRoutes, DataplaneServer, DataplaneTimeouts,
 };
+use clusterctl::haproxy_api::Row;
 use clusterctl::haproxy_api::server::pages::Site;
-use clusterctl::haproxy_api::server::{FrontendFigures, Health, Level, ProcessFigures, Proxies};
-use clusterctl::profile::{Algorithm, PerIp, Table};
+use clusterctl::haproxy_api::server::{
+    BackendFigures, FrontendFigures, Health, HttpFigures, Level, ProcessFigures, Proxies, TrackedFigures,
+};
+use clusterctl::profile::{Algorithm, Paths, PerIp, Table};
 
 use super::fake::{Fake, backend, checked, server};
 use super::script::SCRIPT;
@@ -46,19 +49,13 @@ fn our_metrics_have_haproxys_names() {
     let theirs = get(port, "/metrics");
     let (port, _runtime, _trigger) = pages(Arc::new(servers.figures()), Site::Stats);
     let ours = get(port, "/metrics");
-    // Comments are compared whole, samples by names and labels. HAProxy's page is an HTTP frontend.
-    let http = ["http_", "intercepted"];
+    // Comments are compared whole, samples by names and labels. HAProxy's page is a frontend, too.
     let shape = |text: &str| -> Vec<String> {
         let lines = text
             .lines()
             .filter(|line| line.starts_with('#') || line.starts_with("haproxy_"));
         let lines = lines.filter(|line| !line.contains("proxy=\"page\"") && !line.contains("build_info{"));
         lines
-            .filter(|line| {
-                !http
-                    .iter()
-                    .any(|word| line.contains(&format!("haproxy_frontend_{word}")))
-            })
             .map(|line| {
                 if line.starts_with('#') {
                     line
@@ -75,6 +72,40 @@ fn our_metrics_have_haproxys_names() {
     }
     assert_eq!(ours.len(), theirs.len());
     assert!(ours.len() > 400, "{}", ours.len());
+}
+
+#[test]
+fn trackers_have_haproxys_states() {
+    let servers = Servers::new();
+    let (haproxy, ours) = (servers.haproxy(), servers.dataplane());
+    // The server's status, its operational and its administrative state.
+    let state = |talker: &Talker| {
+        let rows = Row::parse(talker.ask("show stat shadow 4 1").trim_end()).unwrap();
+        let states = talker.ask("show servers state shadow");
+        let words: Vec<&str> = states.lines().nth(2).unwrap().split(' ').collect();
+        [rows[0].text("status"), words[5], words[6]].map(str::to_owned)
+    };
+    for (command, expected) in [
+        ("set server web/s1 health up", ["UP", "2", "0"]),
+        ("set server shadow/s1 health down", ["UP", "2", "0"]),
+        ("set server shadow/s1 state drain", ["DRAIN", "2", "8"]),
+        ("set server web/s1 state drain", ["DRAIN", "2", "24"]),
+        ("set server shadow/s1 state ready", ["DRAIN", "2", "16"]),
+        ("set server web/s1 state maint", ["MAINT (via web/s1)", "0", "2"]),
+        (
+            "set server shadow/s1 state maint",
+            ["MAINT (via web/s1)", "0", "3"],
+        ),
+        ("set server web/s1 state ready", ["MAINT", "0", "1"]),
+        ("set server web/s1 health down", ["MAINT", "0", "1"]),
+        ("disable health web/s1", ["MAINT", "0", "1"]),
+        ("set server web/s1 health down", ["MAINT", "0", "1"]),
+        ("set server shadow/s1 state ready", ["DOWN", "0", "0"]),
+    ] {
+        assert_eq!(haproxy.ask(command), ours.ask(command), "{command}");
+        assert_eq!(state(&haproxy), expected, "HAProxy: {command}");
+        assert_eq!(state(&ours), expected, "{command}");
+    }
 }
 
 /// Sends the whole script to both, and reports all differences at once.
@@ -100,6 +131,7 @@ struct Servers {
     listening: [TcpListener; 2],
     dead: u16,
     front: u16,
+    web: u16,
 }
 
 impl Servers {
@@ -108,6 +140,7 @@ impl Servers {
             listening: std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap()),
             dead: free_port(),
             front: free_port(),
+            web: free_port(),
         }
     }
 
@@ -121,18 +154,25 @@ impl Servers {
 
     /// HAProxy in front of the servers, after its checks have a result.
     fn haproxy_with(&self, more: &str) -> Talker {
-        let (one, three, dead, front) = (self.port(0), self.port(1), self.dead, self.front);
+        let (one, three, dead) = (self.port(0), self.port(1), self.dead);
+        let (front, web) = (self.front, self.web);
         let config = |socket: &Path| {
             format!(
                 "global\n maxconn 1000\n stats socket {} mode 600 level admin\n node shape\n\
                  defaults\n mode tcp\n timeout connect 1s\n timeout client 5s\n timeout server 5s\n\
                  frontend fe\n bind 127.0.0.1:{front}\n stick-table type ipv6 size 1000 expire 10s store conn_cur\n \
                  tcp-request connection track-sc0 src\n default_backend be\n\
+                 frontend web_fe\n mode http\n bind 127.0.0.1:{web}\n \
+                 stick-table type ipv6 size 1000 expire 10s store conn_cur\n \
+                 tcp-request connection track-sc0 src\n default_backend web\n\
                  backend be\n balance leastconn\n stick-table type ipv6 size 1k expire 30m\n stick on src\n \
                  server s1 127.0.0.1:{one} check inter 1s rise 2 fall 3 weight 100 maxconn 100\n \
                  server s2 127.0.0.1:{dead} check inter 1s rise 2 fall 3 weight 100 maxconn 100\n \
                  server s3 127.0.0.1:{three} check inter 1s rise 2 fall 3 weight 100\n\
-                 backend free\n balance roundrobin\n server s1 127.0.0.1:{one} weight 100\n{more}",
+                 backend free\n balance roundrobin\n server s1 127.0.0.1:{one} weight 100\n\
+                 backend web\n mode http\n balance roundrobin\n cookie SERVERID insert indirect nocache\n \
+                 server s1 127.0.0.1:{one} cookie s1 check inter 1s rise 2 fall 3 weight 100\n\
+                 backend shadow\n mode http\n balance leastconn\n server s1 127.0.0.1:{one} track web/s1 weight 100\n{more}",
                 socket.display()
             )
         };
@@ -141,6 +181,7 @@ impl Servers {
     }
 
     /// `clusterctl dataplane` in front of the servers, after its checks have a result.
+    #[expect(clippy::too_many_lines, reason = "a table of figures")]
     fn dataplane(&self) -> Talker {
         let server = |name: &str, id, port, maxconn| DataplaneServer {
             name: name.to_owned(),
@@ -151,48 +192,86 @@ impl Servers {
             question: DataplaneQuestion::Tcp,
             check_address: None,
             check_path: "/health".to_owned(),
+            added: None,
         };
         let plain = |name: &str| DataplaneBackend {
             name: name.to_owned(),
             algorithm: Algorithm::Roundrobin,
+            http: None,
             sticky: None,
             queue: 100,
             slowstart: Duration::ZERO.into(),
             check: None,
+            track: None,
             eject_after: 0,
+            eject_errors: None,
             servers: Vec::new(),
         };
         let second = Duration::from_secs(1).into();
+        let check = DataplaneCheck {
+            interval: second,
+            fast_interval: second,
+            timeout: second,
+            rise: 2,
+            fall: 3,
+        };
+        let frontend = |name: &str, backend: &str, http| DataplaneFrontend {
+            name: name.to_owned(),
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], free_port()))],
+            maxconn: 0,
+            backend: backend.to_owned(),
+            http,
+            limits: PerIp {
+                connections: 100,
+                connection_rate: 100,
+                message_rate: 0,
+                exempt: BTreeSet::new(),
+            },
+        };
         let config = |socket: &Path| Dataplane {
             cluster: "shape".to_owned(),
             workers: threads(),
             maxconn: 1_000,
             socket: socket.to_owned(),
+            listeners: None,
             memory: None,
             drained: None,
             down: None,
+            stopping: None,
             stats: None,
             status: None,
             sources: Vec::new(),
             check_source: None,
+            http: DataplaneHttp::default(),
             timeouts: DataplaneTimeouts {
                 connect: second,
                 client: second,
                 server: second,
                 queue: second,
+                http_request: DataplaneTimeouts::default_http_request(),
+                keep_alive: DataplaneTimeouts::default_keep_alive(),
+                node_keep_alive: DataplaneTimeouts::default_node_keep_alive(),
+                tunnel: DataplaneTimeouts::default_tunnel(),
+                max_age: None,
             },
-            frontends: vec![DataplaneFrontend {
-                name: "fe".to_owned(),
-                listen: vec![SocketAddr::from(([127, 0, 0, 1], free_port()))],
-                maxconn: 0,
-                backend: "be".to_owned(),
-                limits: PerIp {
-                    connections: 100,
-                    connection_rate: 100,
-                    message_rate: 0,
-                    exempt: BTreeSet::new(),
-                },
-            }],
+            frontends: vec![
+                frontend("fe", "be", None),
+                frontend(
+                    "web_fe",
+                    "web",
+                    Some(DataplaneRoutes {
+                        paths: Paths {
+                            mcp: vec!["/".to_owned()],
+                            sse: Vec::new(),
+                            websocket: Vec::new(),
+                            other: Vec::new(),
+                        },
+                        only: None,
+                        websocket: "shadow".to_owned(),
+                        sse: "shadow".to_owned(),
+                    }),
+                ),
+            ],
             backends: vec![
                 DataplaneBackend {
                     algorithm: Algorithm::Leastconn,
@@ -200,13 +279,7 @@ impl Servers {
                         size: 1_024.into(),
                         expire: Duration::from_mins(30).into(),
                     }),
-                    check: Some(DataplaneCheck {
-                        interval: second,
-                        fast_interval: second,
-                        timeout: second,
-                        rise: 2,
-                        fall: 3,
-                    }),
+                    check: Some(check),
                     servers: vec![
                         server("s1", 1, self.port(0), 100),
                         server("s2", 2, self.dead, 100),
@@ -217,6 +290,22 @@ impl Servers {
                 DataplaneBackend {
                     servers: vec![server("s1", 1, self.port(0), 0)],
                     ..plain("free")
+                },
+                DataplaneBackend {
+                    http: Some(DataplaneHttpBackend {
+                        cookie: Some("SERVERID".to_owned()),
+                        ..DataplaneHttpBackend::default()
+                    }),
+                    check: Some(check),
+                    servers: vec![server("s1", 1, self.port(0), 0)],
+                    ..plain("web")
+                },
+                DataplaneBackend {
+                    algorithm: Algorithm::Leastconn,
+                    http: Some(DataplaneHttpBackend::default()),
+                    track: Some("web".to_owned()),
+                    servers: vec![server("s1", 1, self.port(0), 0)],
+                    ..plain("shadow")
                 },
             ],
         };
@@ -234,36 +323,61 @@ impl Servers {
             two,
             checked(server("s3", 3, self.port(1), 100, 0), "L4OK", 4),
         ];
-        let mut be = backend("be", 3, servers);
+        let mut be = backend("be", 4, servers);
         be.algorithm = Algorithm::Leastconn;
-        let free = backend("free", 4, vec![server("s1", 1, self.port(0), 100, 0)]);
-        let frontend = FrontendFigures {
-            name: "fe".to_owned(),
-            id: 2,
-            backend: "be".to_owned(),
+        let free = backend("free", 5, vec![server("s1", 1, self.port(0), 100, 0)]);
+        let one = || server("s1", 1, self.port(0), 100, 0);
+        let mut web = over_http(backend("web", 6, vec![checked(one(), "L4OK", 4)]));
+        web.cookie = Some("SERVERID".to_owned());
+        web.servers[0].cookie = Some("s1".to_owned());
+        let mut shadow = over_http(backend("shadow", 7, vec![one()]));
+        shadow.algorithm = Algorithm::Leastconn;
+        shadow.servers[0].tracked = Some(TrackedFigures {
+            name: "web/s1".to_owned(),
+            check: web.servers[0].check.clone(),
+        });
+        let frontend = |name: &str, id, backend: &str, http| FrontendFigures {
+            name: name.to_owned(),
+            id,
+            backend: backend.to_owned(),
+            http,
             ..FrontendFigures::default()
         };
+        let frontends = vec![
+            frontend("fe", 2, "be", None),
+            frontend("web_fe", 3, "web", Some(HttpFigures::default())),
+        ];
         let process = ProcessFigures {
             threads: threads().into(),
             hard_maxconn: 1_000,
             ..ProcessFigures::default()
         };
         let proxies = Proxies {
-            frontends: vec![frontend],
-            backends: vec![be, free],
+            frontends,
+            backends: vec![be, free, web, shadow],
         };
         Fake::new(process, proxies)
             .with_table("fe", 1_000, Vec::new())
+            .with_table("web_fe", 1_000, Vec::new())
             .with_table("be", 1_024, Vec::new())
     }
 }
 
-/// The answer once the checks have a result: two servers up, one down.
+/// A backend whose servers speak HTTP.
+fn over_http(mut backend: BackendFigures) -> BackendFigures {
+    let servers = backend.servers.iter_mut().map(|server| &mut server.traffic);
+    for traffic in servers.chain([&mut backend.traffic]) {
+        traffic.http = Some(HttpFigures::default());
+    }
+    backend
+}
+
+/// The answer once the checks have a result: three servers up, one down.
 fn when_checked(talker: Talker) -> Talker {
     eventually("checks", || {
         let rows = talker.ask("show stat");
         let results = [",L4OK,", ",L4CON,", ",DOWN,"].map(|result| rows.matches(result).count());
-        (results == [2, 1, 1]).then_some(())
+        (results == [3, 1, 1]).then_some(())
     });
     talker
 }

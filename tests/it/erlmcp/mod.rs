@@ -179,7 +179,7 @@ fn a_listener_that_accepts_and_never_answers_is_found() {
     let cluster = of(cluster, &checkout).set(&format!("nodes.eval={listen}"));
     // A probe waits 5 s for an answer, and on a busy machine the node needs some time until it
     // listens.
-    let error = refused(&cluster, &["--timeout", "20s"]);
+    let error = refused(&cluster, &["--timeout", "14s"]);
     let expected = format!(
         "{} accepts connections and never answers `ping`",
         cluster.address(9001)

@@ -34,6 +34,25 @@ pub(crate) async fn node_for(source: Ipv4Addr, port: u16) -> io::Result<String> 
     Line::open(source, port).await?.node().await
 }
 
+/// Checks the pages at the port `status` of a balancer with four nodes: only `/ready` shows that a
+/// stop is announced.
+pub(crate) async fn check_pages(source: Ipv4Addr, status: u16, announced: bool) {
+    let asked = async |path| get(source, status, path, &[]).await;
+    let (code, word) = if announced { (503, "stopping") } else { (200, "up") };
+    let ready = asked("/ready").await;
+    let body = format!(r#"{{"status":"{word}","nodes_up":4,"nodes":4}}"#);
+    assert!(
+        ready.starts_with(&format!("HTTP/1.1 {code} ")) && ready.ends_with(&body),
+        "{ready}"
+    );
+    assert!(asked("/health").await.starts_with("HTTP/1.1 200 "));
+    let live = asked("/live").await;
+    assert!(
+        live.starts_with("HTTP/1.1 200 ") && live.ends_with(r#"{"status":"live"}"#),
+        "{live}"
+    );
+}
+
 /// An HTTP connection with a request on it, read piece by piece.
 pub(crate) struct Stream {
     stream: TcpStream,
@@ -66,6 +85,15 @@ impl Stream {
         waited.is_err()
     }
 
+    /// Reads until the connection ends, by a reset or not; everything received.
+    pub(crate) async fn ends(mut self) -> String {
+        let ended = with_timeout(self.stream.read_to_end(&mut self.read)).await;
+        let text = String::from_utf8_lossy(&self.read).into_owned();
+        let is_open = ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        assert!(!is_open, "it does not end: {text}");
+        text
+    }
+
     pub(crate) async fn send(&mut self, words: &str) {
         self.stream.write_all(words.as_bytes()).await.unwrap();
     }
@@ -87,6 +115,16 @@ pub(crate) async fn request(
     let mut stream = requested(source, port, method, path, headers).await;
     let mut answer = Vec::new();
     // Bytes received before a reset count, too.
+    let _ = with_timeout(stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The answer to `POST path` with a body, whose framing is one of `headers`.
+pub(crate) async fn post(source: Ipv4Addr, port: u16, path: &str, headers: &[&str], body: &str) -> String {
+    let mut stream = requested(source, port, "POST", path, headers).await;
+    // The body may be refused before all of it was sent.
+    let _ = stream.write_all(body.as_bytes()).await;
+    let mut answer = Vec::new();
     let _ = with_timeout(stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }

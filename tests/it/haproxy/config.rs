@@ -36,6 +36,25 @@ async fn the_default_profile() {
 }
 
 #[tokio::test]
+async fn each_instance_binds_its_share_of_the_sockets_and_every_page_once() {
+    let cluster = default_cluster();
+    let mut plan = plan(&["127.0.0.1"]);
+    (plan.balancer.instances, plan.balancer.sockets) = (2, 3);
+    let haproxy = installed(&cluster).await;
+    let directory = tempfile::tempdir().unwrap();
+    let run_dir = RunDir::at(directory.path());
+    let deployment = deployment(&cluster, &plan, &run_dir);
+    assert_eq!(haproxy.check(deployment).await.unwrap(), Vec::<String>::new());
+    let files = haproxy.files(deployment).unwrap();
+    let count = |line: &str| {
+        let binds = |file: &str| file.lines().filter(|it| it.trim() == line).count();
+        [binds(&files[0].content), binds(&files[1].content)]
+    };
+    assert_eq!(count("bind 127.0.0.1:8000"), [2, 1]);
+    assert_eq!(count("bind 127.0.0.1:8888"), [1, 1]);
+}
+
+#[tokio::test]
 async fn slowstart_is_set_only_without_stickiness() {
     let mut cluster = default_cluster();
     cluster.routing.tcp.sticky = Sticky::None;
@@ -285,12 +304,23 @@ async fn many_paths_and_trusted_networks_and_any_size_of_heads() {
 }
 
 #[tokio::test]
+async fn limits_of_bodies_and_of_errors() {
+    accepted(|cluster, _| {
+        cluster.limits.body = Some((1 << 40).into());
+        cluster.health.eject = Some(1_000);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn extreme_periods() {
     accepted(|cluster, _| {
         cluster.timeouts.tunnel = "365d".parse().unwrap();
         cluster.timeouts.connect = "1ms".parse().unwrap();
         cluster.health.interval = "10ms".parse().unwrap();
+        cluster.timeouts.node_keep_alive = "365d".parse().unwrap();
         cluster.routing.table.expire = "30d".parse().unwrap();
+        cluster.routing.max_age = Some("24d".parse().unwrap());
     })
     .await;
 }

@@ -6,10 +6,10 @@ use std::net::Ipv4Addr;
 use clusterctl::haproxy_api::{RuntimeError, ServerHealth};
 use clusterctl::render::health_targets;
 
-use super::client::{Line, get, node_for};
+use super::client::{Line, check_pages, get, node_for};
 use super::nodes::SILENCE;
 use super::running::{Running, eventually};
-use crate::gateway;
+use crate::{gateway, odd_nodes};
 
 fn source(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 3, number)
@@ -83,18 +83,6 @@ async fn new_connections_are_limited_per_second_unless_exempt() {
 }
 
 #[tokio::test]
-async fn requests_are_limited_by_429() {
-    let running = Running::start(|cluster| cluster.limits.per_ip.message_rate = 5).await;
-    let mut answers = Vec::new();
-    for _ in 0..20 {
-        answers.push(get(source(1), running.http(), "/mcp", &[]).await);
-    }
-    assert!(answers[0].starts_with("HTTP/1.1 200 "), "{}", answers[0]);
-    let refused = answers.iter().find(|answer| answer.starts_with("HTTP/1.1 429 "));
-    gateway::is_error(refused.unwrap(), 429, true);
-}
-
-#[tokio::test]
 async fn haproxys_own_errors_are_json_rpc_errors_by_status() {
     let closing = Running::start(gateway::of_closing_nodes().await).await;
     gateway::answers_itself(&closing.cluster, &gateway::METHODS, 502, false).await;
@@ -109,12 +97,6 @@ async fn haproxys_own_errors_are_json_rpc_errors_by_status() {
         }
     }
     gateway::answers_itself(&silent.cluster, &gateway::METHODS, 503, true).await;
-}
-
-#[tokio::test]
-async fn nodes_get_the_scheme_of_each_listener() {
-    let running = Running::start(|_| {}).await;
-    gateway::forwards_the_scheme_of_plain_http(&running.cluster).await;
 }
 
 #[tokio::test]
@@ -141,12 +123,6 @@ async fn a_cookie_brings_a_client_back_to_its_node() {
     )
     .await;
     assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
-}
-
-#[tokio::test]
-async fn long_and_unusual_headers_pass() {
-    let running = Running::start(|_| {}).await;
-    gateway::passes_long_and_unusual_headers(&running.cluster).await;
 }
 
 #[tokio::test]
@@ -208,24 +184,6 @@ async fn upgrades_go_to_the_websocket_backend() {
 }
 
 #[tokio::test]
-async fn unknown_paths_are_404_in_json() {
-    let running = Running::start(|_| {}).await;
-    let listen = &running.cluster.listen;
-    for (port, path) in [
-        (listen.http.unwrap(), "/"),
-        (listen.http.unwrap(), "/mcpx"),
-        (listen.http.unwrap(), "/other"),
-        (listen.websocket.unwrap(), "/mcp"),
-        (listen.sse.unwrap(), "/mcp/ws"),
-        (listen.status.unwrap().port(), "/"),
-    ] {
-        let answer = get(source(1), port, path, &[]).await;
-        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
-        assert!(answer.contains(r#"{"error":"not found"}"#), "{path}: {answer}");
-    }
-}
-
-#[tokio::test]
 async fn statistics_metrics_and_health_pages_are_served() {
     let running = Running::start(|_| {}).await;
     let listen = &running.cluster.listen;
@@ -245,6 +203,28 @@ async fn statistics_metrics_and_health_pages_are_served() {
         health.contains(r#"{"status":"up","nodes_up":4,"nodes":4}"#),
         "{health}"
     );
+}
+
+#[tokio::test]
+async fn an_announced_stop_makes_it_unready_in_a_new_process_too() {
+    let mut running = Running::start(|_| {}).await;
+    let status = running.cluster.listen.status.unwrap().port();
+    check_pages(source(1), status, false).await;
+    running.write_announcement(true);
+    let orders = running.orders();
+    orders.announce(&running.socket, true).await.unwrap();
+    // An order can be repeated.
+    orders.announce(&running.socket, true).await.unwrap();
+    for is_new in [false, true] {
+        if is_new {
+            running.kill_and_start_again().await;
+        }
+        check_pages(source(1), status, true).await;
+        let mut client = Line::open(source(2), running.tcp()).await.unwrap();
+        client.node().await.unwrap();
+    }
+    running.orders().announce(&running.socket, false).await.unwrap();
+    check_pages(source(1), status, false).await;
 }
 
 #[tokio::test]
@@ -342,4 +322,29 @@ async fn a_second_process_on_the_same_ports_does_not_start() {
     let at = format!("for [127.0.0.1:{}]", running.tcp());
     assert!(running.log().contains(&at), "{}", running.log());
     node_for(source(1), running.tcp()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_answers_only_errors_is_taken_out() {
+    let broken = |_, head: &str| {
+        let status = if head.starts_with("GET /health ") {
+            "200 OK"
+        } else {
+            "500 Internal Server Error"
+        };
+        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")
+    };
+    let all_broken = odd_nodes::answering(broken).await;
+    let running = Running::start(|cluster| {
+        all_broken(cluster);
+        cluster.health.eject = Some(3);
+        cluster.nodes.truncate(1);
+    })
+    .await;
+    let name = running.cluster.nodes[0].name.clone();
+    let down = format!("Server mcp_http_backend/{name} is DOWN");
+    for _ in 0..4 {
+        get([127, 0, 7, 8].into(), running.http(), "/mcp", &[]).await;
+    }
+    eventually("the node is down", async || running.log().contains(&down)).await;
 }

@@ -3,7 +3,8 @@
 pub(crate) mod client;
 mod config;
 mod drain;
-mod http;
+mod handover;
+mod listeners;
 mod live;
 pub(crate) mod nodes;
 mod reload;
@@ -33,6 +34,7 @@ pub(crate) fn plan(addresses: &[&str]) -> Plan {
             nofile: 1000,
             threads: 2,
             instances: 1,
+            sockets: 1,
             sources: Vec::new(),
             check_source: None,
         },
@@ -55,6 +57,8 @@ pub(crate) fn deployment<'a>(cluster: &'a Cluster, plan: &'a Plan, run_dir: &'a 
         plan,
         run_dir,
         templates: &TEMPLATES,
+        owned: false,
+        generation: 0,
     }
 }
 

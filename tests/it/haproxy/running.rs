@@ -1,18 +1,23 @@
 //! A running HAProxy with small nodes behind it; both end with the test.
 
 use clusterctl::platform::atomic_file;
-use std::net::TcpListener;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use clusterctl::balancer::{Away, Balancer, Deployment, Orders};
-use clusterctl::haproxy_api::Socket;
+use clusterctl::haproxy_api::{Handover, Socket};
 use clusterctl::plan::Plan;
-use clusterctl::platform::{Instance, Process, RunDir};
-use clusterctl::profile::Cluster;
+use clusterctl::platform::listen::Group;
+use clusterctl::platform::{Instance, Process, Program, RunDir};
+use clusterctl::profile::{BalancerKind, Cluster};
 use nix::sys::signal::Signal;
 
 use super::{default_cluster, deployment, installed, nodes, plan};
+use crate::rendered;
 use crate::sessions::Entrance;
 
 /// The first port of these tests. They end below those of the tests of whole clusters.
@@ -22,7 +27,7 @@ const PORTS: u16 = 5_900;
 /// The next one, counted from the first.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
-pub(super) struct Running {
+pub(crate) struct Running {
     pub(super) cluster: Cluster,
     pub(super) socket: Socket,
     plan: Plan,
@@ -30,12 +35,18 @@ pub(super) struct Running {
     haproxy: Box<dyn Balancer>,
     run_dir: RunDir,
     processes: Vec<Process>,
+    _listeners: (Vec<Group>, Handover),
     _directory: tempfile::TempDir,
 }
 
 impl Running {
     /// Starts it with the default profile, changed, on free ports.
     pub(super) async fn start(change: impl FnOnce(&mut Cluster)) -> Running {
+        Running::start_on(1, change).await
+    }
+
+    /// Starts it where each address for clients has so many listening sockets.
+    pub(super) async fn start_on(sockets: u16, change: impl FnOnce(&mut Cluster)) -> Running {
         let mut cluster = default_cluster();
         for node in &mut cluster.nodes {
             node.tcp = Some(nodes::tcp(node.name.clone()).await);
@@ -56,7 +67,9 @@ impl Running {
         let run_dir = RunDir::at(directory.path());
         run_dir.create().unwrap();
         let haproxy = installed(&cluster).await;
-        let plan = plan(&["127.0.0.1"]);
+        let mut plan = plan(&["127.0.0.1"]);
+        plan.balancer.sockets = sockets;
+        let listeners = hand_over(haproxy.as_ref(), deployment(&cluster, &plan, &run_dir));
         let mut running = Running {
             socket: Socket::new(&haproxy.sockets(deployment(&cluster, &plan, &run_dir))[0]),
             cluster,
@@ -65,6 +78,7 @@ impl Running {
             haproxy,
             run_dir,
             processes: Vec::new(),
+            _listeners: listeners,
             _directory: directory,
         };
         running.write_files();
@@ -88,6 +102,18 @@ impl Running {
     /// The entrance for clients with sessions.
     pub(super) fn entrance(&self) -> Entrance {
         Entrance::new(&self.cluster.listen)
+    }
+
+    /// How many sockets listen on each of its addresses, in any process.
+    pub(super) fn open_listeners(&self) -> BTreeMap<SocketAddr, usize> {
+        let addresses: Vec<_> = self.plan.listeners(&self.cluster).map(|at| at.address).collect();
+        let mut counts = BTreeMap::new();
+        for listener in clusterctl::platform::sock_diag::listeners().unwrap() {
+            if addresses.contains(&listener.address) {
+                *counts.entry(listener.address).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// Its certificate, if it has one.
@@ -139,6 +165,12 @@ impl Running {
         self.write_files();
     }
 
+    /// Announces a stop in the files, as the supervisor does before it sends the order.
+    pub(super) fn write_announcement(&mut self, announced: bool) {
+        self.away.announced = announced;
+        self.write_files();
+    }
+
     /// Kills the process, and starts another one with the same files.
     pub(super) async fn kill_and_start_again(&mut self) {
         let mut killed = self.processes.pop().unwrap();
@@ -148,10 +180,13 @@ impl Running {
         eventually("haproxy serves again", async || self.socket.info().await.is_ok()).await;
     }
 
-    /// Tries to start a second process on the same ports, and returns whether it ends by itself.
+    /// Tries to start a second process on the same ports, without the listeners of the first, and
+    /// returns whether it ends by itself.
     pub(super) async fn second(&mut self) -> bool {
-        self.spawn(None);
-        let mut second = self.processes.pop().unwrap();
+        let mut program = self.haproxy.serve(self.deployment(), 0, None);
+        let handover = program.args.iter().position(|arg| arg == "-x").unwrap();
+        program.args.drain(handover..handover + 2);
+        let mut second = self.spawn_program(&program);
         let ended = tokio::time::timeout(Duration::from_secs(20), second.ended())
             .await
             .is_ok();
@@ -177,8 +212,28 @@ impl Running {
 
     fn spawn(&mut self, replacing: Option<u32>) {
         let program = self.haproxy.serve(self.deployment(), 0, replacing);
-        self.processes
-            .push(program.spawn(&self.run_dir.log("haproxy")).unwrap());
+        let process = self.spawn_program(&program);
+        self.processes.push(process);
+    }
+
+    fn spawn_program(&self, program: &Program) -> Process {
+        program.spawn(&self.run_dir.log("haproxy")).unwrap()
+    }
+}
+
+impl rendered::Running for Running {
+    const KIND: BalancerKind = BalancerKind::Haproxy;
+
+    async fn start(change: impl FnOnce(&mut Cluster)) -> Running {
+        Running::start(change).await
+    }
+
+    fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.run_dir.certificate()
     }
 }
 
@@ -188,6 +243,31 @@ impl Drop for Running {
             let _ = process.identity().signal(Signal::SIGKILL);
         }
     }
+}
+
+/// Opens the listeners that HAProxy gets by `-x`, as the supervisor does.
+fn hand_over(haproxy: &dyn Balancer, deployment: Deployment<'_>) -> (Vec<Group>, Handover) {
+    let groups = open_groups(deployment);
+    let handover = Handover::open(&haproxy.handover(deployment, 0).unwrap()).unwrap();
+    handover.give(all_of(&groups, deployment.plan.balancer.sockets));
+    (groups, handover)
+}
+
+/// Listens on each address: for clients with as many sockets as planned, for a page with one.
+pub(crate) fn open_groups(deployment: Deployment<'_>) -> Vec<Group> {
+    let listeners = deployment.plan.listeners(deployment.cluster);
+    listeners
+        .map(|at| Group::open(at.address, at.members).unwrap())
+        .collect()
+}
+
+/// The listeners of all `groups`, which have at most so many `members` each.
+pub(crate) fn all_of(groups: &[Group], members: u16) -> Vec<Arc<TcpListener>> {
+    let of_group = |group: &Group| -> Vec<_> {
+        let all = 0..members;
+        all.filter_map(|member| group.listener(member)).collect()
+    };
+    groups.iter().flat_map(of_group).collect()
 }
 
 /// Waits until `holds`, for 20 seconds at most.

@@ -61,8 +61,7 @@ async fn with_short_timeouts() -> (Running, PathBuf) {
 fn served<'a>(running: &Running, authority: &'a Path) -> Served<'a> {
     Served {
         http: running.http(),
-        https: running.https(),
-        authority,
+        secure: Some((running.https(), authority)),
     }
 }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{TestCluster, behind_each_http_balancer, eventually, signal};
+use crate::harness::{TestCluster, behind_each_balancer, eventually, signal};
 
-behind_each_http_balancer! {
+behind_each_balancer! {
     own_nodes_without_tcp_pass_a_load_test_and_drain,
     a_server_without_a_health_path_is_checked_by_mcp,
     a_server_with_a_health_path_is_checked_there,
@@ -122,7 +122,7 @@ fn check_kind(cluster: &TestCluster, question: &str, line: &str) {
 }
 
 fn a_server_that_is_killed_is_restarted_and_serves_again(balancer: &'static str) {
-    let cluster = servers(balancer, "").started();
+    let cluster = servers(balancer, "").with_short_hold().started();
     signal(cluster.node_pid("erlmcp1"), Signal::SIGKILL);
     eventually("a restarted node", || {
         let node = cluster.node("erlmcp1");
@@ -135,7 +135,7 @@ fn a_server_that_is_killed_is_restarted_and_serves_again(balancer: &'static str)
 }
 
 fn a_server_that_hangs_is_found_and_comes_back(balancer: &'static str) {
-    let cluster = servers(balancer, "").started();
+    let cluster = servers(balancer, "").with_short_hold().started();
     let pid = cluster.node_pid("erlmcp3");
     signal(pid, Signal::SIGSTOP);
     let node = eventually("a node that is down", || {

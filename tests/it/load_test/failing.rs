@@ -18,8 +18,8 @@ fn cluster_behind(balancer: &'static str) -> TestCluster {
 }
 
 fn clients_of_a_killed_node_are_served_elsewhere(balancer: &'static str) {
-    // The node is held back for 16 seconds, longer than the first test lasts.
-    let cluster = cluster_behind(balancer).set("health.rise=8").started();
+    // The node is held back for 12 seconds, longer than the first test lasts.
+    let cluster = cluster_behind(balancer).set("health.rise=4").started();
     let ended = of(&cluster, "2000 7 --failover erlmcp2 --json").ends();
     let results = ended.results(0);
     let failover = complete(&results, "kill");

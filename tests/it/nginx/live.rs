@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use clusterctl::balancer::Away;
 use clusterctl::platform::Program;
 use clusterctl::profile::Certificate;
 
 use super::running::Running;
 use crate::gateway;
-use crate::haproxy::client::{Line, Stream, get, node_for};
+use crate::haproxy::client::{Line, Stream, check_pages, get, node_for};
 use crate::haproxy::nodes::SILENCE;
 use crate::haproxy::running::eventually;
 use crate::streaming::{self, ACCEPT_STREAMS, Request, Served};
@@ -108,20 +109,6 @@ async fn connections_are_limited_per_source() {
 }
 
 #[tokio::test]
-async fn requests_are_limited_by_429() {
-    let running = Running::start(|cluster| cluster.limits.per_ip.message_rate = 5).await;
-    let mut answers = Vec::new();
-    for _ in 0..30 {
-        answers.push(get(source(1), running.http(), "/mcp", &[]).await);
-    }
-    assert!(answers[0].starts_with("HTTP/1.1 200 "), "{}", answers[0]);
-    let refused = answers.iter().find(|answer| answer.starts_with("HTTP/1.1 429 "));
-    gateway::is_error(refused.unwrap(), 429, true);
-    let other = get(source(2), running.http(), "/mcp", &[]).await;
-    assert!(other.starts_with("HTTP/1.1 200 "), "{other}");
-}
-
-#[tokio::test]
 async fn a_cookie_brings_a_client_back_until_its_node_is_away() {
     let running = Running::start(|_| {}).await;
     let first = get(source(1), running.http(), "/mcp", &[]).await;
@@ -191,8 +178,7 @@ async fn any_answer_may_be_a_stream() {
     let authority = running.run_dir.certificate();
     let served = Served {
         http: running.http(),
-        https: running.cluster.listen.https.unwrap(),
-        authority: &authority,
+        secure: Some((running.cluster.listen.https.unwrap(), &authority)),
     };
     served.a_part_does_not_wait_for_the_next().await;
     // nginx before 1.23 uses only the first of several `Accept` lines.
@@ -272,24 +258,6 @@ async fn upgrades_are_distinguished_from_requests() {
 }
 
 #[tokio::test]
-async fn unknown_paths_are_404_in_json() {
-    let running = Running::start(|_| {}).await;
-    let listen = &running.cluster.listen;
-    for (port, path) in [
-        (listen.http.unwrap(), "/"),
-        (listen.http.unwrap(), "/mcpx"),
-        (listen.http.unwrap(), "/other"),
-        (listen.websocket.unwrap(), "/mcp"),
-        (listen.sse.unwrap(), "/mcp/ws"),
-        (listen.status.unwrap().port(), "/"),
-    ] {
-        let answer = get(source(1), port, path, &[]).await;
-        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
-        assert!(answer.contains(r#"{"error":"not found"}"#), "{path}: {answer}");
-    }
-}
-
-#[tokio::test]
 async fn with_every_node_away_health_is_down() {
     let running = Running::start(|_| {}).await;
     let status = running.cluster.listen.status.unwrap().port();
@@ -314,17 +282,25 @@ async fn with_every_node_away_health_is_down() {
 }
 
 #[tokio::test]
+async fn an_announced_stop_makes_it_unready() {
+    let running = Running::start(|_| {}).await;
+    let status = running.cluster.listen.status.unwrap().port();
+    check_pages(source(1), status, false).await;
+    let announced = Away {
+        announced: true,
+        ..Away::default()
+    };
+    running.reload(&announced).await;
+    check_pages(source(1), status, true).await;
+    node_for(source(1), running.tcp()).await.unwrap();
+}
+
+#[tokio::test]
 async fn nginxs_own_errors_are_json_rpc_errors_by_status() {
     let closing = Running::start(gateway::of_closing_nodes().await).await;
     gateway::answers_itself(&closing.cluster, &["POST"], 502, false).await;
     let silent = Running::start(gateway::of_silent_nodes().await).await;
     gateway::answers_itself(&silent.cluster, &["POST"], 504, false).await;
-}
-
-#[tokio::test]
-async fn nodes_get_the_scheme_of_each_listener() {
-    let running = Running::start(|_| {}).await;
-    gateway::forwards_the_scheme_of_plain_http(&running.cluster).await;
 }
 
 #[tokio::test]
@@ -363,10 +339,4 @@ async fn tls_carries_http_2_and_nodes_get_the_scheme() {
     let answer = String::from_utf8_lossy(&output.stdout).to_lowercase();
     assert!(answer.ends_with(" over http/2"), "{answer} {output:?}");
     assert!(answer.contains("x-forwarded-proto: https"), "{answer}");
-}
-
-#[tokio::test]
-async fn long_and_unusual_headers_pass() {
-    let running = Running::start(|_| {}).await;
-    gateway::passes_long_and_unusual_headers(&running.cluster).await;
 }

@@ -1,9 +1,9 @@
 //! The rendered configuration, in the real nginx.
 
 mod config;
-mod http;
+mod listeners;
 mod live;
-mod running;
+pub(crate) mod running;
 mod sessions;
 mod versions;
 mod views;

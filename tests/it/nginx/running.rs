@@ -1,5 +1,9 @@
 //! A running nginx with small nodes behind it; both end with the test.
 
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use clusterctl::balancer::{Away, Balancer, Deployment, find};
 use clusterctl::haproxy_api::StatusPage;
 use clusterctl::plan::Plan;
@@ -8,16 +12,19 @@ use clusterctl::platform::{Process, RunDir, Worker};
 use clusterctl::profile::{BalancerKind, Cluster};
 use nix::sys::signal::Signal;
 
-use crate::haproxy::running::{eventually, free_ports};
+use crate::haproxy::running::{all_of, eventually, free_ports, open_groups};
 use crate::haproxy::{default_cluster, deployment, nodes, plan};
+use crate::rendered;
 use crate::sessions::Entrance;
 
-pub(super) struct Running {
+pub(crate) struct Running {
     pub(super) cluster: Cluster,
     pub(super) run_dir: RunDir,
     plan: Plan,
     nginx: Box<dyn Balancer>,
     master: Process,
+    /// What the supervisor keeps open while nginx has it, too.
+    _listeners: Vec<Arc<TcpListener>>,
     _directory: tempfile::TempDir,
 }
 
@@ -29,8 +36,17 @@ pub(super) fn planned(addresses: &[&str]) -> Plan {
 }
 
 impl Running {
-    /// Starts it with the default profile, changed, on free ports.
+    /// Starts it with the default profile, changed, on free ports. It opens its listeners itself.
     pub(super) async fn start(change: impl FnOnce(&mut Cluster)) -> Running {
+        Running::start_with(None, change).await
+    }
+
+    /// Starts it where it inherits so many listening sockets of each address for clients.
+    pub(super) async fn start_on(sockets: u16, change: impl FnOnce(&mut Cluster)) -> Running {
+        Running::start_with(Some(sockets), change).await
+    }
+
+    async fn start_with(sockets: Option<u16>, change: impl FnOnce(&mut Cluster)) -> Running {
         let mut cluster = default_cluster();
         for node in &mut cluster.nodes {
             node.tcp = Some(nodes::tcp(node.name.clone()).await);
@@ -49,13 +65,24 @@ impl Running {
         let run_dir = RunDir::at(directory.path());
         run_dir.create().unwrap();
         let nginx = find(BalancerKind::Nginx, &cluster.binaries).await.unwrap();
-        let plan = planned(&["127.0.0.1"]);
+        let mut plan = planned(&["127.0.0.1"]);
+        if let Some(sockets) = sockets {
+            (plan.balancer.threads, plan.balancer.sockets) = (sockets, sockets);
+        }
         write(
             nginx.as_ref(),
             deployment(&cluster, &plan, &run_dir),
             &Away::default(),
         );
-        let program = nginx.serve(deployment(&cluster, &plan, &run_dir), 0, None);
+        let mut program = nginx.serve(deployment(&cluster, &plan, &run_dir), 0, None);
+        let mut listeners = Vec::new();
+        if sockets.is_some() {
+            let deployment = deployment(&cluster, &plan, &run_dir);
+            listeners = all_of(&open_groups(deployment), plan.balancer.sockets);
+            program = nginx
+                .inherit(program, listeners.len())
+                .inherit(listeners.iter().cloned());
+        }
         let master = program.spawn(&run_dir.log("nginx")).unwrap();
         let running = Running {
             cluster,
@@ -63,6 +90,7 @@ impl Running {
             plan,
             nginx,
             master,
+            _listeners: listeners,
             _directory: directory,
         };
         running.serves().await;
@@ -90,15 +118,21 @@ impl Running {
 
     /// Reloads nginx so that the nodes with these names get no new connections.
     pub(super) async fn take_away(&self, names: &[&str]) {
-        let old = self.workers();
-        let away = Away {
-            down: names.iter().map(|name| (*name).to_owned()).collect(),
+        let down = names.iter().map(|name| (*name).to_owned()).collect();
+        self.reload(&Away {
+            down,
             ..Away::default()
-        };
+        })
+        .await;
+    }
+
+    /// Reloads nginx so that it carries out the orders.
+    pub(super) async fn reload(&self, away: &Away) {
+        let old = self.workers();
         write(
             self.nginx.as_ref(),
             deployment(&self.cluster, &self.plan, &self.run_dir),
-            &away,
+            away,
         );
         self.master.identity().signal(Signal::SIGHUP).unwrap();
         eventually("new workers take over", async || {
@@ -109,16 +143,43 @@ impl Running {
         self.serves().await;
     }
 
+    /// Every address that it listens on.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.plan.listeners(&self.cluster).map(|at| at.address).collect()
+    }
+
+    /// Ends it once its last connection has ended.
+    pub(super) async fn quit(&mut self) {
+        self.master.identity().signal(self.nginx.drain_signal()).unwrap();
+        self.master.ended().await.unwrap();
+    }
+
     /// The workers that accept connections.
-    fn workers(&self) -> Vec<u32> {
+    pub(super) fn workers(&self) -> Vec<u32> {
         let workers = Worker::of(self.master.identity()).into_iter();
         let accepting = workers.filter(|worker| worker.title == "nginx: worker process");
         accepting.map(|worker| worker.pid).collect()
     }
 
     async fn serves(&self) {
-        let page = StatusPage::new(self.run_dir.nginx_socket());
+        let page = StatusPage::new(self.run_dir.nginx_socket(0));
         eventually("nginx serves", async || page.read().await.is_ok()).await;
+    }
+}
+
+impl rendered::Running for Running {
+    const KIND: BalancerKind = BalancerKind::Nginx;
+
+    async fn start(change: impl FnOnce(&mut Cluster)) -> Running {
+        Running::start(change).await
+    }
+
+    fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.run_dir.certificate()
     }
 }
 

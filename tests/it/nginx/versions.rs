@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use clusterctl::balancer::{Balancer, Nginx};
 use clusterctl::platform::RunDir;
 use clusterctl::profile::{BalancerKind, Certificate};
-use clusterctl::render::{NginxBuild, NginxInstallation, StreamModule, Templates, nginx};
+use clusterctl::render::{NginxBuild, NginxInstallation, NginxPlace, StreamModule, Templates, nginx};
 
 use super::running::planned;
 use crate::haproxy::{default_cluster, deployment};
@@ -23,6 +24,7 @@ fn rendered(version: &str, away: &[&str]) -> String {
     let mut cluster = default_cluster().behind(BalancerKind::Nginx);
     cluster.listen.https = Some(8443);
     cluster.tls = Some(Certificate::SelfSigned);
+    cluster.routing.max_age = Some(Duration::from_hours(1).into());
     let installed = NginxInstallation {
         build: build(version, "--with-stream=dynamic"),
         stream: StreamModule::Loaded("/usr/lib/nginx/modules/ngx_stream_module.so".into()),
@@ -31,13 +33,18 @@ fn rendered(version: &str, away: &[&str]) -> String {
     let away: BTreeSet<String> = away.iter().map(|name| (*name).to_owned()).collect();
     let plan = planned(&["0.0.0.0"]);
     let run_dir = RunDir::at(Path::new("/run/somewhere"));
+    let place = NginxPlace {
+        run_dir: &run_dir,
+        generation: 0,
+    };
     nginx(
         &cluster,
         &plan,
         &installed,
-        &run_dir,
+        place,
         &Templates::embedded(),
         &away,
+        false,
     )
     .unwrap()
 }
@@ -46,6 +53,7 @@ fn rendered(version: &str, away: &[&str]) -> String {
 fn newer_directives_are_used_where_nginx_has_them() {
     let has = |version, words: &str| rendered(version, &[]).contains(words);
     for (words, old, new) in [
+        ("keepalive_time        1h;", "1.18.0", "1.19.10"),
         ("proxy_half_close on;", "1.20.2", "1.22.1"),
         ("http2 on;", "1.24.0", "1.25.1"),
     ] {
@@ -69,7 +77,7 @@ fn all_required_directives_are_rendered() {
         "upstream erlmcp_http_cluster {\n        zone erlmcp_http_cluster ",
         "upstream erlmcp_websocket_cluster {\n        zone erlmcp_websocket_cluster ",
         "upstream erlmcp_sse_cluster {\n        zone erlmcp_sse_cluster ",
-        "        keepalive 256;\n        keepalive_requests 100;\n        keepalive_timeout 60s;\n",
+        "        keepalive 256;\n        keepalive_requests 100;\n        keepalive_timeout 4s;\n",
         "zone=http_limit:31m rate=100r/s;",
         "zone=ws_limit:31m rate=100r/s;",
         "zone=sse_limit:31m rate=100r/s;",

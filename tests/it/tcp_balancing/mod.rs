@@ -1,11 +1,15 @@
 //! The data plane as a TCP load balancer, seen by its clients and servers.
 
+mod aging;
 mod choosing;
+mod ending;
 mod limiting;
 mod living;
+mod members;
 mod reconfiguring;
 mod serving;
 mod streaming;
+mod taking_over;
 mod waiting;
 
 use std::io::{self, Read, Write};

@@ -278,6 +278,30 @@ fn much_goes_both_ways_at_once_past_slow_readers() {
     assert!(plane.memory() < before + (2 << 20), "bytes stay");
 }
 
+#[test]
+fn clients_that_do_not_read_use_little_memory() {
+    const CLIENTS: usize = 60;
+    let [listener] = listeners();
+    let plane = Plane::start(&addresses(std::slice::from_ref(&listener)));
+    drop(accept(&listener));
+    let before = plane.memory();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(client(plane.address));
+        let mut server = accept(&listener);
+        // Ends with the connection.
+        thread::spawn(move || io::copy(&mut io::repeat(b'x'), &mut server));
+    }
+    let mut sent = 0;
+    eventually("nothing more is taken", || {
+        let now = plane.figure("FRONTEND", "bout");
+        let is_settled = std::mem::replace(&mut sent, now) == now;
+        (is_settled && now > 100_000 * CLIENTS as u64).then_some(())
+    });
+    let each = plane.memory().saturating_sub(before) / CLIENTS as u64;
+    assert!(each <= 16 << 10, "{each} bytes for each client");
+}
+
 // Private
 
 /// Sends until nothing more is taken, all the way to the server.

@@ -44,8 +44,14 @@ async def session(url, mode, half):
         while True:
             result = await client.call_tool("whoami", {})
             half.calls += 1
-            half.nodes[json.loads(result.content[0].text)["node"]] += 1
+            half.nodes[node_in(result)] += 1
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+def node_in(result):
+    """The node that has answered: embedded nodes give more than their name."""
+    answer = json.loads(result.content[0].text)
+    return answer["node"] if isinstance(answer, dict) else answer
 
 
 async def keep(url, mode, half):

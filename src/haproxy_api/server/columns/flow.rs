@@ -56,8 +56,8 @@ pub(super) static FLOW: &[Column] = &[
         .backend(|it| U64(it.backend.traffic.bytes_out)),
     column("dreq", "MCP", "Total number of denied requests since process started")
         .metric("requests_denied_total", Counter, &[Frontend, Backend])
-        .frontend(|it| U64(it.denied_messages))
-        .backend(|_| U64(0)),
+        .frontend(|it| U64(it.denied_requests()))
+        .backend(|it| U64(it.backend.traffic.http.as_ref().map_or(0, |http| http.denied_requests))),
     column("dresp", "MCP", "Total number of denied responses since process started")
         .metric("responses_denied_total", Counter, &[Frontend, Server, Backend])
         .frontend(|_| U64(0))
@@ -65,15 +65,15 @@ pub(super) static FLOW: &[Column] = &[
         .backend(|_| U64(0)),
     column("ereq", "MCP", "Total number of invalid requests since process started")
         .metric("request_errors_total", Counter, &[Frontend])
-        .frontend(|_| U64(0)),
+        .frontend(|it| U64(it.http.as_ref().map_or(0, |http| http.invalid_requests))),
     column("econ", "MCP", "Total number of failed connections to server since the worker process started")
         .metric("connection_errors_total", Counter, &[Server, Backend])
         .server(|it| U64(it.server.traffic.connect_errors))
         .backend(|it| U64(it.backend.traffic.connect_errors)),
     column("eresp", "MCP", "Total number of invalid responses since the worker process started")
         .metric("response_errors_total", Counter, &[Server, Backend])
-        .server(|it| U64(it.server.traffic.server_aborts))
-        .backend(|it| U64(it.backend.traffic.server_aborts)),
+        .server(|it| U64(it.server.traffic.invalid_responses()))
+        .backend(|it| U64(it.backend.traffic.invalid_responses())),
     column("wretr", "MCP", "Total number of server connection retries since the worker process started")
         .metric("retry_warnings_total", Counter, &[Server, Backend])
         .server(|it| U64(it.server.traffic.retries))
@@ -136,7 +136,8 @@ pub(super) static FLOW: &[Column] = &[
         .metric("loadbalanced_total", Counter, &[Server, Backend])
         .server(|it| U64(it.server.traffic.chosen))
         .backend(|it| U64(it.backend.traffic.chosen)),
-    column("tracked", "MGP", "Name of the other server this server tracks for its state"),
+    column("tracked", "CNS", "Name of the other server this server tracks for its state")
+        .server(|it| it.server.tracked.as_ref().map_or(Absent, |tracked| name(&tracked.name))),
     column("type", "CGS", "Type of the object (Listener, Frontend, Backend, Server)")
         .frontend(|_| U32(0))
         .server(|_| U32(2))

@@ -1,12 +1,12 @@
 //! `show stat`: every column of 2.6, described once for all outputs: its name, its sentence, its
-//! value for a frontend, a server and a backend of TCP, and its name in Prometheus.
+//! value for a frontend, a server and a backend, and its name in Prometheus.
 
 mod checks;
 mod details;
 mod flow;
 mod muxes;
 
-use super::figures::{BackendFigures, CheckFigures, FrontendFigures, ServerFigures, Traffic};
+use super::figures::{BackendFigures, CheckFigures, FrontendFigures, HttpFigures, ServerFigures, Traffic};
 use super::metric::{Kind, Metric, Owner};
 use super::state;
 use super::value::{Field, Value};
@@ -23,6 +23,8 @@ pub(super) struct Column {
     frontend: Option<OfFrontend>,
     server: Option<OfServer>,
     backend: Option<OfBackend>,
+    /// Its value for whatever speaks HTTP, if it is not one of the three above.
+    http: Option<OfHttp>,
     /// Its tag for a backend, if it differs.
     backend_tag: Option<&'static str>,
 }
@@ -30,6 +32,7 @@ pub(super) struct Column {
 type OfFrontend = fn(&FrontendFigures) -> Value;
 type OfServer = fn(&ServerRow<'_>) -> Value;
 type OfBackend = fn(&BackendRow<'_>) -> Value;
+type OfHttp = fn(&HttpFigures) -> Value;
 
 /// A server and its context.
 #[derive(Clone, Copy)]
@@ -105,6 +108,15 @@ impl Row<'_> {
         fields.filter(|field| !field.value.is_absent())
     }
 
+    /// Its HTTP traffic; `None` if it relays bytes.
+    pub(super) const fn http(&self) -> Option<&HttpFigures> {
+        match self {
+            Row::Frontend(frontend) => frontend.http.as_ref(),
+            Row::Server(row) => row.server.traffic.http.as_ref(),
+            Row::Backend(row) => row.backend.traffic.http.as_ref(),
+        }
+    }
+
     /// The letter for its type.
     pub(super) const fn letter(&self) -> char {
         match self {
@@ -149,6 +161,7 @@ impl Column {
             Row::Server(it) => self.server.map(|get| get(it)),
             Row::Backend(it) => self.backend.map(|get| get(it)),
         }
+        .or_else(|| Some((self.http?)(row.http()?)))
         .unwrap_or(Value::Absent)
     }
 
@@ -170,7 +183,26 @@ impl Column {
             kind,
             of,
             help: None,
+            code: None,
+            http_only: false,
         });
+        self
+    }
+
+    /// A metric that only proxies of HTTP have.
+    const fn http_metric(self, name: &'static str, kind: Kind, of: &'static [Owner]) -> Column {
+        let mut column = self.metric(name, kind, of);
+        if let Some(metric) = &mut column.metric {
+            metric.http_only = true;
+        }
+        column
+    }
+
+    /// With a label `code`; several columns share the metric.
+    const fn coded(mut self, code: &'static str) -> Column {
+        if let Some(metric) = &mut self.metric {
+            metric.code = Some(code);
+        }
         self
     }
 
@@ -193,6 +225,11 @@ impl Column {
 
     const fn backend(mut self, get: OfBackend) -> Column {
         self.backend = Some(get);
+        self
+    }
+
+    const fn http(mut self, get: OfHttp) -> Column {
+        self.http = Some(get);
         self
     }
 
@@ -223,6 +260,7 @@ const fn column(name: &'static str, tag: &'static str, help: &'static str) -> Co
         frontend: None,
         server: None,
         backend: None,
+        http: None,
         backend_tag: None,
     }
 }

@@ -1,7 +1,8 @@
-//! TLS, HTTP/2 and HTTP/1, which a TCP data plane does not speak.
+//! HTTP/1, and what this data plane does not speak: TLS and HTTP/2.
 
 use super::{Column, column};
-use crate::haproxy_api::server::value::Value::U64;
+use crate::haproxy_api::server::figures::{HttpFigures, Traffic};
+use crate::haproxy_api::server::value::Value::{self, U64};
 
 #[rustfmt::skip]
 pub(super) static MUXES: &[Column] = &[
@@ -57,23 +58,23 @@ pub(super) static MUXES: &[Column] = &[
         .frontend(|_| U64(0))
         .backend(|_| U64(0)),
     column("h1_open_connections", "MGP", "Count of currently open connections")
-        .frontend(|_| U64(0))
-        .backend(|_| U64(0)),
+        .frontend(|it| http(it.http.as_ref(), |_| it.sessions.into()))
+        .backend(|it| http(it.backend.traffic.http.as_ref(), |http| connections(http, &it.backend.traffic))),
     column("h1_open_streams", "MGP", "Count of currently open streams")
-        .frontend(|_| U64(0))
-        .backend(|_| U64(0)),
+        .frontend(|it| http(it.http.as_ref(), |http| http.open_requests))
+        .backend(|it| http(it.backend.traffic.http.as_ref(), |http| http.open_requests)),
     column("h1_total_connections", "MCP", "Total number of connections")
-        .frontend(|_| U64(0))
-        .backend(|_| U64(0)),
+        .frontend(|it| http(it.http.as_ref(), |_| it.connections_total))
+        .backend(|it| http(it.backend.traffic.http.as_ref(), |http| http.connects)),
     column("h1_total_streams", "MCP", "Total number of streams")
-        .frontend(|_| U64(0))
-        .backend(|_| U64(0)),
+        .frontend(|it| http(it.http.as_ref(), |http| http.requests))
+        .backend(|it| http(it.backend.traffic.http.as_ref(), |http| http.requests)),
     column("h1_bytes_in", "MCP", "Total number of bytes received")
-        .frontend(|_| U64(0))
-        .backend(|_| U64(0)),
+        .frontend(|it| http(it.http.as_ref(), |_| it.bytes_in))
+        .backend(|it| http(it.backend.traffic.http.as_ref(), |_| it.backend.traffic.bytes_out)),
     column("h1_bytes_out", "MCP", "Total number of bytes send")
-        .frontend(|_| U64(0))
-        .backend(|_| U64(0)),
+        .frontend(|it| http(it.http.as_ref(), |_| it.bytes_out))
+        .backend(|it| http(it.backend.traffic.http.as_ref(), |_| it.backend.traffic.bytes_in)),
     column("h1_spliced_bytes_in", "MCP", "Total number of bytes received using kernel splicing")
         .frontend(|_| U64(0))
         .backend(|_| U64(0)),
@@ -81,3 +82,15 @@ pub(super) static MUXES: &[Column] = &[
         .frontend(|_| U64(0))
         .backend(|_| U64(0)),
 ];
+
+// Private
+
+/// 0 for a proxy that relays bytes.
+fn http(http: Option<&HttpFigures>, figure: impl FnOnce(&HttpFigures) -> u64) -> Value {
+    U64(http.map_or(0, figure))
+}
+
+/// Connections to servers, idle or not.
+fn connections(http: &HttpFigures, traffic: &Traffic) -> u64 {
+    u64::from(http.all_idle_connections()) + u64::from(traffic.sessions)
+}

@@ -1,6 +1,7 @@
 //! The commands about the data plane, by family.
 
 mod clear;
+mod dynamic;
 mod find;
 mod frontend;
 mod info;
@@ -34,6 +35,8 @@ pub(super) async fn carry_out<S: Subject>(
     subject: &Arc<S>,
 ) -> Option<Answer> {
     let reply = match verb {
+        Verb::AddServer => dynamic::add(words, subject).await,
+        Verb::DelServer => dynamic::delete(words, subject).await,
         Verb::ClearCounters => clear::counters(words, level, subject).await,
         Verb::ClearTable => table::clear(words, granted, level, subject).await,
         Verb::DisableFrontend => frontend::disable(words, subject).await,
@@ -51,6 +54,7 @@ pub(super) async fn carry_out<S: Subject>(
         Verb::SetMaxconnFrontend => maxconn::frontend(words, subject).await,
         Verb::SetMaxconnGlobal => maxconn::global(words, subject).await,
         Verb::SetMaxconnServer => maxconn::server(words, subject).await,
+        Verb::SetTable => table::set(words, level, subject).await,
         Verb::ShowBackend => Ok(show::backends(&**subject)),
         Verb::ShowEnv => show::environment(words),
         Verb::ShowErrors => show::errors(words, &**subject),

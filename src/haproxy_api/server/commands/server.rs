@@ -29,6 +29,9 @@ pub(super) async fn set<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
             };
             order(subject, Order::State(server.place(), state)).await
         }
+        "health" if server.server.tracked.is_some() => {
+            refused("cannot change health on a tracking server.\n")
+        }
         "health" => {
             let health = match value {
                 "up" => ServerHealth::Up,

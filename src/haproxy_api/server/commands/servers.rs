@@ -27,7 +27,7 @@ pub(super) fn states<S: Subject>(words: &Words, subject: &S) -> Reply {
     Ok(Answer::figures(text))
 }
 
-/// A TCP connection is never kept idle for the next client.
+/// Only connections over HTTP are kept idle for the next client.
 pub(super) fn connections<S: Subject>(words: &Words, subject: &S) -> Reply {
     let proxies = subject.proxies();
     let threads = subject.process().threads;
@@ -35,13 +35,22 @@ pub(super) fn connections<S: Subject>(words: &Words, subject: &S) -> Reply {
     for backend in backends(&proxies, words.at(3))? {
         for server in &backend.servers {
             let (address, port) = place(server);
+            let (used, used_max, idle) = match &server.traffic.http {
+                Some(http) => (
+                    server.traffic.sessions,
+                    server.traffic.sessions_max,
+                    http.idle_connections.as_slice(),
+                ),
+                None => (0, 0, [].as_slice()),
+            };
+            let all_idle: u32 = idle.iter().sum();
             let _infallible = write!(
                 text,
-                "{}/{} {}/{} {address} {port} - 5000 0 0 0 0 0 -1 0",
+                "{}/{} {}/{} {address} {port} - 5000 {used} {used_max} {used} 0 {all_idle} -1 {all_idle}",
                 backend.name, server.name, backend.id, server.id
             );
-            for _thread in 0..threads {
-                text.push_str(" 0");
+            for thread in 0..threads as usize {
+                let _infallible = write!(text, " {}", idle.get(thread).unwrap_or(&0));
             }
             text.push('\n');
         }
@@ -72,13 +81,17 @@ fn state_of(backend: &BackendFigures, server: &ServerFigures) -> String {
     const CONFIGURED: u32 = 2;
     const ENABLED: u32 = 4;
     let (address, port) = place(server);
-    let admin = u32::from(server.admin.maint) + 8 * u32::from(server.admin.drain);
+    let admin = server.admin;
+    let admin = u32::from(admin.maint)
+        + 2 * u32::from(admin.inherited_maint)
+        + 8 * u32::from(admin.drain)
+        + 16 * u32::from(admin.inherited_drain);
     let check = server.check.as_ref();
     let (status, result) = state::check_numbers(check);
     let level = match check {
         Some(check) => check.health,
         // A server without checks is as healthy as the default `rise`.
-        None if server.health == Health::Up && !server.admin.maint => 2,
+        None if server.health == Health::Up && !server.admin.is_maint() => 2,
         None => 0,
     };
     let checked = check.map_or(0, |check| CONFIGURED + if check.enabled { ENABLED } else { 0 });

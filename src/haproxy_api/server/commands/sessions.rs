@@ -11,6 +11,9 @@ use super::super::line::Words;
 use super::super::subject::{Order, Subject};
 use super::{Reply, find, order};
 
+/// HAProxy's word for a session without a backend.
+const NO_BACKEND: &str = "<NONE>";
+
 pub(super) async fn show<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
     let sessions = Arc::clone(subject).sessions().await;
     let mut text = String::new();
@@ -57,35 +60,45 @@ fn pointer(text: &str) -> u64 {
     u64::from_str_radix(&digits[..end], base).unwrap_or(0)
 }
 
-/// One line. Values that only HAProxy has (flags, analysers, descriptors) are 0.
+/// One line. Values that only HAProxy has (flags, analysers, descriptors) are 0; the calls are the
+/// requests over HTTP.
 fn in_short(session: &SessionFigures, text: &mut String) {
     let _infallible = writeln!(
         text,
-        "{:#x}: proto={} src={} fe={} be={} srv={} ts=00 epoch=0 age={} calls=0 rate=0 cpu=0 lat=0 \
+        "{:#x}: proto={} src={} fe={} be={} srv={} ts=00 epoch=0 age={} calls={} rate=0 cpu=0 lat=0 \
          rq[f=0h,i=0,an=00h,rx=,wx=,ax=] rp[f=0h,i=0,an=00h,rx=,wx=,ax=] scf=[8,0h,fd=-1] scb=[8,1h,fd=-1] exp= \
          rc=0 c_exp=",
         session.id,
         protocol(session.client),
         bare(session.client),
         session.frontend,
-        session.backend,
+        session.backend.as_deref().unwrap_or(NO_BACKEND),
         session.server.as_deref().unwrap_or("<none>"),
         human(session.age),
+        session.http.map_or(0, |http| http.count),
     );
 }
 
 /// HAProxy's description of a session in several lines, as far as there are values.
 fn in_full(session: &SessionFigures, text: &mut String) {
     let address = |address: Option<SocketAddr>| address.map(bare).unwrap_or_default();
+    let mode = if session.http.is_some() { "http" } else { "tcp" };
+    let requests = session.http.map_or_else(String::new, |http| {
+        format!(
+            "  txn=(requests={} status={})\n",
+            http.count,
+            http.status.unwrap_or(0)
+        )
+    });
     let _infallible = writeln!(
         text,
-        "{:#x}: proto={} source={}\n  frontend={} (mode=tcp)\n  backend={} (mode=tcp) addr={}\n  server={}\n  \
-         age={} idle={}\n  req=(total={})\n  res=(total={})",
+        "{:#x}: proto={} source={}\n  frontend={} (mode={mode})\n  backend={} (mode={mode}) addr={}\n  server={}\n  \
+         age={} idle={}\n{requests}  req=(total={})\n  res=(total={})",
         session.id,
         protocol(session.client),
         bare(session.client),
         session.frontend,
-        session.backend,
+        session.backend.as_deref().unwrap_or(NO_BACKEND),
         address(session.source),
         session.server.as_deref().unwrap_or("<none>"),
         human(session.age),

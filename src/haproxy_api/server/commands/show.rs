@@ -8,6 +8,7 @@ use super::super::info::VERSION;
 use super::super::line::Words;
 use super::super::subject::Subject;
 use super::Reply;
+use crate::base::date::civil;
 
 pub(super) fn version() -> Answer {
     Answer::message(Severity::Info, format!("{VERSION}\n"))
@@ -77,20 +78,6 @@ fn date(seconds: u64) -> String {
         second / 60 % 60,
         second % 60
     )
-}
-
-/// Year, month and day of a day since 1970 (Howard Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms").
-const fn civil(day: u64) -> (u64, u64, u64) {
-    let day = day + 719_468;
-    let (era, day) = (day / 146_097, day % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 #[cfg(test)]

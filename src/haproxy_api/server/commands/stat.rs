@@ -130,7 +130,7 @@ impl Question {
     }
 
     fn shows(&self, server: &ServerFigures) -> bool {
-        !(self.no_maint && server.admin.maint) && (!self.up || state::is_up(server))
+        !(self.no_maint && server.admin.is_maint()) && (!self.up || state::is_up(server))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sticky tables and those of limits: shows, filters and clears them.
+//! Sticky tables and those of limits: shows, filters, clears and changes them.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
@@ -134,6 +134,48 @@ pub(super) async fn clear<S: Subject>(
     order(subject, Order::ClearTable { table, keys }).await
 }
 
+/// Creates or changes the entry of one key. Of the data only `server_id` can be stored, in a sticky
+/// table.
+pub(super) async fn set<S: Subject>(words: &Words, level: Level, subject: &Arc<S>) -> Reply {
+    const USAGE: &str = "Required arguments: <table> key <key> [data.<store_data_type> <value>]*\n";
+    let refused = |text: &str| Err(Answer::refusal(text));
+    if words.at(2).is_empty() {
+        return refused(USAGE);
+    }
+    let (table, _) = named(words, &**subject)?;
+    match words.at(3) {
+        "" => return Ok(Answer::done()),
+        "key" => {}
+        word if word.starts_with("data.") => {
+            return refused(
+                "content-based lookup is only supported with the \"show\" and \"clear\" actions\n",
+            );
+        }
+        _ => return refused(USAGE),
+    }
+    if words.at(4).is_empty() {
+        return refused("Key value expected\n");
+    }
+    let Ok(key) = words.at(4).parse::<Ipv6Addr>() else {
+        return refused("Invalid key\n");
+    };
+    if level < Level::Operator {
+        return refused(DENIED);
+    }
+    let is_sticky = find::backend(&subject.proxies(), &table.name).is_some();
+    let (server, mistake) = stored(words, is_sticky);
+    // HAProxy stores what comes before a mistake.
+    if is_sticky {
+        let set = Order::SetTable {
+            table: table.name,
+            key: key.to_canonical(),
+            server,
+        };
+        order(subject, set).await?;
+    }
+    mistake.map_or_else(|| Ok(Answer::done()), refused)
+}
+
 impl Filter {
     /// A client that may not read everything is not allowed to select a key.
     fn read(words: &Words, level: Level, entries: &[TableEntry], usage: &str) -> Result<Filter, Answer> {
@@ -207,6 +249,30 @@ impl Operator {
 }
 
 // Private
+
+/// The number of the server in `data.NAME VALUE`, several times, and the first mistake there.
+fn stored(words: &Words, is_sticky: bool) -> (Option<u32>, Option<&'static str>) {
+    let mut server = None;
+    for at in (5..).step_by(2).take_while(|at| !words.at(*at).is_empty()) {
+        let Some(datum) = words.at(at).strip_prefix("data.") else {
+            return (server, Some("\"data.<type>\" followed by a value expected\n"));
+        };
+        if !DATA.contains(&datum) {
+            return (server, Some("Unknown data type\n"));
+        }
+        if !is_sticky || !matches!(datum, "server_id" | "server_key") {
+            return (server, Some("Data type not stored in this table\n"));
+        }
+        let Ok(value) = words.at(at + 1).parse::<i64>() else {
+            return (server, Some("Require a valid integer value to store\n"));
+        };
+        if datum == "server_id" {
+            // HAProxy keeps the lowest 32 bits.
+            server = u32::try_from(value & i64::from(u32::MAX)).ok();
+        }
+    }
+    (server, None)
+}
 
 fn named<S: Subject>(words: &Words, subject: &S) -> Result<(TableFigures, Vec<TableEntry>), Answer> {
     let name = words.at(2);

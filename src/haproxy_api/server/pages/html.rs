@@ -136,7 +136,10 @@ impl<'a> Row<'a> {
     /// A server without a limit of its own is compared with the `busiest` one.
     fn server(server: &'a ServerFigures, busiest: u32) -> Row<'a> {
         let address = server.address.map(|address| address.to_string());
-        let (check, check_note) = check(server.check.as_ref());
+        let (check, check_note) = match &server.tracked {
+            Some(tracked) => (String::new(), format!("as {}", tracked.name)),
+            None => check(server.check.as_ref()),
+        };
         let slow_start = server
             .throttle
             .map(|share| format!("{share} % of {}", server.user_weight));
@@ -203,7 +206,7 @@ fn check(check: Option<&CheckFigures>) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::haproxy_api::server::FrontendState;
+    use crate::haproxy_api::server::{FrontendState, HttpFigures, TrackedFigures};
     use crate::profile::Algorithm;
 
     fn process() -> ProcessFigures {
@@ -260,6 +263,7 @@ mod tests {
             name: name.to_owned(),
             id: 4,
             algorithm: Algorithm::Leastconn,
+            cookie: None,
             traffic: Traffic::default(),
             sessions_limit: 0,
             last_change: 59,
@@ -377,6 +381,37 @@ mod tests {
             &unchecked,
             "<td class=\"left check\"><small>not checked</small></td>",
         );
+    }
+
+    #[test]
+    fn over_http_requests_and_their_answers_are_shown() {
+        let http = Some(HttpFigures {
+            requests: 1_002,
+            denied_requests: 3,
+            responses: [0, 990, 0, 1_001, 2, 0],
+            ..HttpFigures::default()
+        });
+        let mut web = backend("web", vec![server("s")]);
+        web.servers[0].traffic.http.clone_from(&http);
+        web.servers[0].tracked = Some(TrackedFigures {
+            name: "be/s".to_owned(),
+            check: None,
+        });
+        let page = shown(&Proxies {
+            frontends: vec![FrontendFigures {
+                http,
+                ..frontend("fe")
+            }],
+            backends: vec![web],
+        });
+        for part in [
+            "<td>0<small>1,002 requests</small></td>",
+            "<td class=\"bad\">3<small>requests refused</small></td>",
+            "<td>0<small>1,001 4xx, 2 5xx</small></td>",
+            "<td class=\"left check\"><small>as be/s</small></td>",
+        ] {
+            contains(&page, part);
+        }
     }
 
     #[test]

@@ -112,20 +112,25 @@ fn process<S: Subject>(subject: &S, text: &mut String) {
 
 /// All metrics of frontends, backends or servers.
 fn owned(owner: Owner, prefix: &str, rows: &[Row<'_>], text: &mut String) {
+    // Consecutive columns may be one metric, with different codes.
+    let mut last = String::new();
     for column in columns::all() {
         let Some(metric) = column.metric_of(owner) else {
             continue;
         };
         let name = format!("haproxy_{prefix}_{}", metric.name);
-        let mut has_header = false;
         for row in rows {
+            if metric.http_only && row.http().is_none() {
+                continue;
+            }
             for (label, value) in samples(column, row, metric.kind) {
-                if !has_header {
+                if last != name {
                     let help = metric.help.unwrap_or(column.help);
                     head(text, &name, metric.kind.word(), help);
-                    has_header = true;
+                    last.clone_from(&name);
                 }
-                let labels: Vec<_> = owners(row).into_iter().chain(label).collect();
+                let code = metric.code.map(|code| ("code", code));
+                let labels: Vec<_> = owners(row).into_iter().chain(label).chain(code).collect();
                 sample(text, &name, &labels, value);
             }
         }
@@ -254,7 +259,7 @@ fn servers(proxies: &Proxies, no_maint: bool) -> Vec<Row<'_>> {
         for server in backend
             .servers
             .iter()
-            .filter(|server| !(no_maint && server.admin.maint))
+            .filter(|server| !(no_maint && server.admin.is_maint()))
         {
             rows.push(Row::Server(ServerRow {
                 backend,

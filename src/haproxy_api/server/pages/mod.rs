@@ -10,43 +10,28 @@ mod status;
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::commands::{Format, Question};
 use super::subject::Subject;
-use crate::platform::listen::{Excess, serve_each};
+use crate::http_server;
 use answer::Page;
 
-/// The most connections to one listener; further ones wait to be accepted.
+/// The most connections to one listener.
 const MAX_CONNECTIONS: usize = 256;
-/// The timeout for a request's header, and between two requests.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest header, in bytes.
-const BUFFER: usize = 16 * 1_024;
-/// The longest life of a connection; a client that needs more opens a new one.
-const MAX_CONNECTION_AGE: Duration = Duration::from_mins(5);
-/// How long an answer may still be sent after the shutdown began.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// The pages of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
     /// `/stats` and `/metrics`.
     Stats,
-    /// `/health` and `/nginx_status`.
+    /// `/health`, `/ready`, `/live` and `/nginx_status`.
     Status,
 }
 
@@ -60,56 +45,36 @@ pub async fn serve<S: Subject>(
     subject: Arc<S>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?.to_string();
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
-    let serve = |stream| {
-        let (subject, shutdown) = (Arc::clone(&subject), shutdown.clone());
-        async move { serve_connection(stream, site, &subject, &shutdown).await }
-    };
-    let mut connections =
-        serve_each(&address, accept, MAX_CONNECTIONS, Excess::Waits, &shutdown, serve).await;
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-    Ok(())
+    let pages = service_fn(move |request: Request<Incoming>| {
+        let subject = Arc::clone(&subject);
+        async move {
+            let (method, uri) = (request.method(), request.uri());
+            let is_about_life = site == Site::Status && uri.path() == "/live";
+            let page = if is_about_life && is_allowed(method) {
+                status::live(subject.is_live().await).into_response()
+            } else {
+                shown(site, method, uri, &*subject)
+            };
+            Ok::<_, Infallible>(page)
+        }
+    });
+    http_server::serve(listener, MAX_CONNECTIONS, pages, &shutdown).await
 }
 
 /// The answer of `site` to one request about `subject`.
 pub fn shown<S: Subject>(site: Site, method: &Method, uri: &Uri, subject: &S) -> Response<Full<Bytes>> {
-    let page = match *method {
-        Method::GET | Method::HEAD => site.page(uri.path(), uri.query(), subject),
-        _ => Page::not_allowed(),
+    let page = if is_allowed(method) {
+        site.page(uri.path(), uri.query(), subject)
+    } else {
+        Page::not_allowed()
     };
     page.into_response()
 }
 
 // Private
 
-/// Serves one connection.
-async fn serve_connection<S: Subject>(
-    stream: TcpStream,
-    site: Site,
-    subject: &Arc<S>,
-    shutdown: &CancellationToken,
-) {
-    let service = service_fn(|request: Request<Incoming>| async move {
-        Ok::<_, Infallible>(shown(site, request.method(), request.uri(), &**subject))
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    // Errors are clients that have left or do not speak HTTP; hyper has answered them.
-    tokio::select! {
-        _ended = connection.as_mut() => return,
-        () = tokio::time::sleep(MAX_CONNECTION_AGE) => {}
-        () = shutdown.cancelled() => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ended = timeout(SHUTDOWN_GRACE, connection).await;
+const fn is_allowed(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 impl Site {
@@ -124,6 +89,7 @@ impl Site {
                 _ => Page::not_found(),
             },
             (Site::Status, "/health") => status::health(&subject.proxies()),
+            (Site::Status, "/ready") => status::ready(subject),
             (Site::Status, "/nginx_status") => status::like_nginx(subject),
             (Site::Status, _) => Page::not_found(),
         }

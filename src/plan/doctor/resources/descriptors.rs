@@ -26,7 +26,13 @@ pub(super) fn balancer_descriptors(case: &Case) -> Resource {
             processes(plan),
         ),
         ScaledBy::Processes => (
-            balancer::descriptors(case.cluster, plan.kind, &case.plan.addresses, plan.threads),
+            balancer::descriptors(
+                case.cluster,
+                plan.kind,
+                &case.plan.addresses,
+                plan.threads,
+                plan.members(0),
+            ),
             format!("{nofile} a process"),
             processes(plan),
         ),

@@ -150,15 +150,29 @@ impl Child {
         }
     }
 
-    /// A balancer instance whose place another one has taken: it ends with its last connection.
-    pub(in crate::supervisor) fn retired(process: Identity, now: Instant) -> Child {
+    /// A balancer instance that serves already, and takes another one's place.
+    pub(in crate::supervisor) fn serving(process: Identity, now: Instant) -> Child {
+        let state = State::Up { process, since: now };
+        Child {
+            state,
+            ..Child::new()
+        }
+    }
+
+    /// A balancer instance whose place another one has taken: it ends with its last connection, or
+    /// after `drains_for`.
+    pub(in crate::supervisor) fn retired(
+        process: Identity,
+        drains_for: Option<Duration>,
+        now: Instant,
+    ) -> Child {
         /// Longest life of a tunnel; after it, the instance is stopped.
         const MAX_TUNNEL: Duration = Duration::from_hours(24);
         let stop_sequence = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         let state = State::Stopping {
             process,
             stop_sequence,
-            until: now + MAX_TUNNEL,
+            until: now + drains_for.unwrap_or(MAX_TUNNEL),
             then: Then::StayStopped,
         };
         Child {

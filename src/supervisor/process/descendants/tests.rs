@@ -72,6 +72,7 @@ fn marked(run: &RunId, name: &str) -> Origin {
     Origin::Child(Mark {
         child: format!("erlmcp/{name}"),
         run: run.clone(),
+        ..Mark::default()
     })
 }
 

@@ -1,0 +1,138 @@
+//! `rebalance`: closes connections of nodes that hold more than their share.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::args;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::operator::operator;
+use super::printer::Printer;
+use super::progress_line::ProgressLine;
+use super::settings::Settings;
+use crate::api::{
+    Client, ClientError, EndedRebalance, GetRebalance, Rebalance, RebalanceOrder, RebalancePlan,
+    RebalanceResult,
+};
+use crate::report;
+
+/// The time between two queries of the progress.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The answer in JSON.
+#[derive(Serialize)]
+struct Reply {
+    plan: RebalancePlan,
+    /// Null if nothing was closed.
+    ended: Option<EndedRebalance>,
+}
+
+/// Shows the plan, and returns when the nodes are even.
+pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Rebalance) -> Outcome {
+    let run_dir = settings.run_dir()?;
+    let client = Client::connect(&run_dir.control_socket()).await?;
+    let order = RebalanceOrder {
+        to: args.to,
+        over: args.over,
+        streams: args.streams,
+        dry_run: args.dry_run,
+        by: operator(),
+    };
+    let plan = client.call(&order).await.map_err(explained)?;
+    if args.dry_run && !settings.json {
+        printer.data(&report::rebalance_plan(&plan, args.to))?;
+    } else if !settings.json {
+        printer.note(&report::rebalance_plan(&plan, args.to));
+    }
+    let ended = if plan.begun {
+        tokio::select! {
+            ended = follow(&client, printer) => Some(ended?),
+            failure = interrupted() => return Err(failure),
+        }
+    } else {
+        None
+    };
+    let failure = failure(&plan, ended.as_ref());
+    if let Some(ended) = ended.as_ref().filter(|_| !settings.json) {
+        printer.note(&report::rebalance_ended(ended));
+    }
+    if settings.json {
+        printer.pretty_json(&Reply { plan, ended })?;
+    }
+    failure.map_or(Ok(Exit::Done), Err)
+}
+
+// Private
+
+/// Why the nodes are not even, or will not be.
+fn failure(plan: &RebalancePlan, ended: Option<&EndedRebalance>) -> Option<Failure> {
+    if !plan.impossible.is_empty() {
+        let because = plan.impossible.join("; ");
+        return Some(
+            Failure::because(format!(
+                "nothing is closed, because the nodes cannot become even: {because}"
+            ))
+            .hint("`--to` accepts a larger difference".to_owned()),
+        );
+    }
+    let ended = ended.filter(|ended| ended.result != RebalanceResult::Even)?;
+    let reason = ended.reason.as_deref().unwrap_or("unknown reason");
+    Some(Failure::because(match ended.result {
+        RebalanceResult::Aborted => format!("the rebalance was aborted: {reason}"),
+        RebalanceResult::Even | RebalanceResult::Uneven => format!("the nodes are not even: {reason}"),
+    }))
+}
+
+fn explained(error: ClientError) -> Failure {
+    match error {
+        ClientError::UnknownCall(_) => {
+            Failure::because("the running supervisor is of an older version, which cannot rebalance")
+                .hint("`clusterctl start` upgrades it".to_owned())
+        }
+        error => error.into(),
+    }
+}
+
+/// Shows how far it is, until it is over.
+async fn follow(client: &Client, printer: &Printer) -> Result<EndedRebalance, Failure> {
+    let line = ProgressLine::new(printer);
+    loop {
+        let seen = client.call(&GetRebalance).await.map_err(|error| {
+            Failure::new(error)
+                .exit(Exit::Unclear)
+                .hint("nothing more is closed by a supervisor that has ended".to_owned())
+        })?;
+        match (seen.current, seen.last) {
+            (Some(Rebalance { planned, figures, .. }), _) => {
+                let counts: Vec<String> = figures
+                    .nodes
+                    .iter()
+                    .map(|it| it.connections.to_string())
+                    .collect();
+                line.show(format!(
+                    "closed {} of {planned}: {} connections, {}% apart",
+                    figures.closed,
+                    counts.join("/"),
+                    figures.variance_percent
+                ));
+            }
+            (None, Some(ended)) => return Ok(ended),
+            (None, None) => {
+                return Err(
+                    Failure::because("the supervisor was replaced, and has no rebalance")
+                        .hint("`clusterctl rebalance` begins another one".to_owned()),
+                );
+            }
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Waits for Ctrl-C, which does not end a rebalance that has begun.
+async fn interrupted() -> Failure {
+    let _by_the_user = tokio::signal::ctrl_c().await;
+    Failure::because("interrupted, but the rebalance continues")
+        .exit(Exit::Interrupted)
+        .hint("`clusterctl status` shows the connections of the nodes".to_owned())
+}

@@ -1,0 +1,139 @@
+//! How a change begins: by an order, after a failure, under the next supervisor, or because of DNS.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::{Cause, Change};
+use crate::api::{ChangeOrder, Refusal, RolloutKind, Target};
+use crate::base::units::Period;
+use crate::profile::NodeId;
+use crate::supervisor::core::Core;
+use crate::supervisor::event::CoreEvent;
+use crate::supervisor::reload::state::{Reloaded, Reply};
+use crate::supervisor::rollout::rollouts::Running;
+
+impl Core {
+    /// Begins the change. The reply is sent at once if a rollout follows, and otherwise when the
+    /// balancer has carried it out.
+    pub(in crate::supervisor) fn begin_change(&mut self, change: Change, reply: Reply, now: Instant) {
+        if let Err(refusal) = self.refuse_change(&change) {
+            let _client_may_be_gone = reply.send(Err(refusal));
+            return;
+        }
+        if !change.has_rollout() {
+            return self.reload(change.first, reply, now);
+        }
+        tracing::info!(kind = ?change.order.kind, by = change.order.by, work = ?change.work, "rollout begins");
+        if change.order.kind != RolloutKind::Restart && self.rollouts.current.is_none() {
+            self.rollouts.former_environment = Some(self.spec.node_environment.clone());
+        }
+        self.rollouts.begin(change);
+        self.record();
+        let _client_may_be_gone = reply.send(Ok(Reloaded::default()));
+    }
+
+    /// Goes on with what an earlier supervisor has not finished, once everything runs again.
+    pub(in crate::supervisor) fn resume_unfinished(&mut self) {
+        if self.waves.outcome.is_none() || self.shutdown.is_some() {
+            return;
+        }
+        if let Some(saved) = self.rollouts.unfinished.take() {
+            tracing::info!(kind = ?saved.kind, by = saved.by, "the rollout of the previous supervisor goes on");
+            let names = |names: &BTreeSet<String>| -> BTreeSet<NodeId> {
+                let nodes = self.spec.cluster.nodes.iter();
+                nodes
+                    .filter(|node| names.contains(&node.name))
+                    .map(|node| node.id)
+                    .collect()
+            };
+            let (drained, replaced) = (names(&saved.drained), names(&saved.replaced));
+            let goes_on = saved.stopped.is_none();
+            self.rollouts.restore(saved, drained, replaced, &self.spec);
+            if goes_on {
+                self.prepare_change(Cause::Resume);
+            }
+        }
+    }
+
+    /// Goes back to what ran before, because of a failure.
+    pub(in crate::supervisor) fn go_back(&mut self) {
+        tracing::warn!("going back to what ran before");
+        self.prepare_change(Cause::Failure);
+    }
+
+    /// Prepares a change that no operator has ordered; it begins when it is prepared.
+    pub(in crate::supervisor) fn prepare_change(&self, cause: Cause) {
+        let (base, snapshot) = (self.spec.clone(), self.snapshot());
+        let running = self.rollouts.current.as_ref().map(|running| &running.rollout);
+        let close_after = running.and_then(|rollout| rollout.settings.close_after);
+        let (target, resolved) = match cause {
+            Cause::Resume => (Target::Resume, None),
+            Cause::Failure => (Target::Undo, None),
+            Cause::Resolved(resolved) => (Target::Resume, Some(resolved)),
+        };
+        let order = ChangeOrder {
+            target,
+            dry_run: false,
+            close: close_after.is_some(),
+            deadline: close_after.map(Period::from),
+            force: true,
+            by: running.map_or_else(|| "DNS".to_owned(), |rollout| rollout.order.by.clone()),
+        };
+        self.events.spawn(async move {
+            let prepared = Change::prepare(base, &order, resolved, &snapshot).await;
+            CoreEvent::ChangePrepared(prepared.map(Box::new))
+        });
+    }
+
+    /// A change that no operator has ordered is prepared.
+    pub(in crate::supervisor) fn change_prepared(
+        &mut self,
+        prepared: Result<Box<Change>, Refusal>,
+        now: Instant,
+    ) {
+        let failed = match prepared {
+            Ok(change) => {
+                let (reply, mut answer) = oneshot::channel();
+                self.begin_change(*change, reply, now);
+                match answer.try_recv() {
+                    Ok(Err(refusal)) => Some(refusal),
+                    _ => None,
+                }
+            }
+            Err(refusal) => Some(refusal),
+        };
+        if let Some(refusal) = failed {
+            tracing::error!("the rollout does not go on: {}", refusal.error);
+            self.rollouts.note_failure(&refusal.error);
+        }
+    }
+
+    // Private
+
+    fn refuse_change(&self, change: &Change) -> Result<(), Refusal> {
+        self.refuse_while_ending()?;
+        self.refuse_while_switching()?;
+        self.refuse_while_starting()?;
+        let is_way_out = |running: &Running| {
+            let kind = running.rollout.order.kind;
+            kind == RolloutKind::Resolve || change.order.kind == RolloutKind::Undo
+        };
+        if let Some(running) = self
+            .rollouts
+            .running()
+            .filter(|running| !is_way_out(running) || running.is_applying())
+        {
+            return Err(running.refusal());
+        }
+        if !change.work.is_empty() && !Arc::ptr_eq(&change.base, &self.spec) {
+            return Err(Refusal {
+                error: "the cluster has changed since this was prepared".to_owned(),
+                hint: Some("try again".to_owned()),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! A mixture: the target of a rollout, while some nodes still run as they were described before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::description::addresses;
+use crate::plan::plan_on_sockets;
+use crate::platform::{Host, RunDir};
+use crate::profile::{Cluster, Node, NodeId, Source};
+use crate::supervisor::prepare::{PrepareError, Prepared};
+use crate::supervisor::spec::Spec;
+use crate::supervisor::state_file::Launch;
+
+/// Nodes that run as another profile describes them, by description.
+pub(in crate::supervisor) type Others = BTreeMap<NodeId, Arc<Spec>>;
+
+/// The same in the state file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedOthers {
+    source: Source,
+    templates: Option<PathBuf>,
+    /// Their names.
+    nodes: BTreeSet<String>,
+}
+
+impl Prepared {
+    /// The `target`, while the nodes in `others` still run as they describe them.
+    ///
+    /// # Errors
+    /// When the balancer cannot serve that.
+    pub(in crate::supervisor) async fn mixed(
+        target: &Spec,
+        others: Others,
+    ) -> Result<Prepared, PrepareError> {
+        let spec = mix(target, others);
+        let files = spec.files()?;
+        let warned = spec.balancer.check(spec.deployment()).await?;
+        Ok(Prepared::checked(spec, files, warned))
+    }
+}
+
+/// The `target`, while the nodes in `others` still run as they describe them.
+pub(in crate::supervisor) fn mix(target: &Spec, others: Others) -> Spec {
+    let mut cluster = target.cluster.clone();
+    for (id, other) in &others {
+        lay_in(&mut cluster, &other.cluster, *id);
+    }
+    let mut launch = Launch {
+        others: to_save(&others),
+        ..target.launch.clone()
+    };
+    launch.ids.keep(&cluster);
+    Spec {
+        plan: plan_on_sockets(&cluster, launch.balancer, &Host::read(), launch.sockets),
+        cluster,
+        launch,
+        others,
+        ..target.clone()
+    }
+}
+
+/// The descriptions of `others`, read again after the end of a supervisor.
+///
+/// # Errors
+/// When one of the former profiles cannot be used any more.
+pub(in crate::supervisor) async fn restored(
+    launch: &Launch,
+    run_dir: &RunDir,
+) -> Result<Others, PrepareError> {
+    let mut others = Others::new();
+    for saved in &launch.others {
+        let launch = Launch {
+            source: saved.source.clone(),
+            templates: saved.templates.clone(),
+            others: Vec::new(),
+            ..launch.clone()
+        };
+        let spec = Arc::new(Spec::describe(launch, run_dir.clone()).await?);
+        let nodes = spec
+            .cluster
+            .nodes
+            .iter()
+            .filter(|node| saved.nodes.contains(&node.name));
+        others.extend(nodes.map(|node| (node.id, spec.clone())));
+    }
+    Ok(others)
+}
+
+// Private
+
+/// Puts a node into the cluster as it was in the `former` one. A node that goes keeps its place until
+/// then: nginx computes clients' nodes from it.
+fn lay_in(cluster: &mut Cluster, former: &Cluster, id: NodeId) {
+    let Some(at) = former.nodes.iter().position(|node| node.id == id) else {
+        return;
+    };
+    let (before, was) = (&former.nodes[..at], &former.nodes[at]);
+    match cluster.nodes.iter_mut().find(|node| node.id == id) {
+        Some(node) if addresses(node) == addresses(was) => {}
+        Some(node) => {
+            (node.address, node.tcp, node.http, node.distribution) =
+                (was.address, was.tcp, was.http, was.distribution);
+        }
+        None => {
+            let place = |node: &Node| cluster.nodes.iter().position(|it| it.id == node.id);
+            let after = before.iter().rev().find_map(place);
+            cluster
+                .nodes
+                .insert(after.map_or(0, |after| after + 1), was.clone());
+        }
+    }
+}
+
+fn to_save(others: &Others) -> Vec<SavedOthers> {
+    let mut saved: Vec<SavedOthers> = Vec::new();
+    for (id, spec) in others {
+        let Some(node) = spec.cluster.by_id(*id) else {
+            continue;
+        };
+        let Launch {
+            source, templates, ..
+        } = &spec.launch;
+        let same = saved
+            .iter_mut()
+            .find(|saved| (&saved.source, &saved.templates) == (source, templates));
+        match same {
+            Some(saved) => {
+                saved.nodes.insert(node.name.clone());
+            }
+            None => saved.push(SavedOthers {
+                source: source.clone(),
+                templates: templates.clone(),
+                nodes: BTreeSet::from([node.name.clone()]),
+            }),
+        }
+    }
+    saved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{DEFAULT, load};
+
+    fn cluster(ids: &[u32]) -> Cluster {
+        let mut cluster = load(&Source::read(DEFAULT).unwrap()).unwrap();
+        let node = cluster.nodes.swap_remove(0);
+        let with_id = |id: &u32| Node {
+            id: NodeId(*id),
+            ..node.clone()
+        };
+        cluster.nodes = ids.iter().map(with_id).collect();
+        cluster
+    }
+
+    #[test]
+    fn a_node_that_goes_keeps_its_place() {
+        let former = cluster(&[1, 2, 3, 4]);
+        for (target, mixed) in [
+            (&[1, 3, 4][..], &[1, 2, 3, 4][..]),
+            (&[3, 4, 5], &[1, 2, 3, 4, 5]),
+            (&[5], &[1, 2, 3, 4, 5]),
+        ] {
+            let mut cluster = cluster(target);
+            for id in former.ids() {
+                lay_in(&mut cluster, &former, id);
+            }
+            let ids: Vec<u32> = cluster.ids().map(|id| id.0).collect();
+            assert_eq!(ids, mixed);
+        }
+    }
+
+    #[test]
+    fn a_node_that_moves_keeps_its_address() {
+        let former = cluster(&[1, 2]);
+        let mut cluster = cluster(&[1, 2]);
+        let moved = "127.0.0.1:7".parse().unwrap();
+        cluster.nodes[1].tcp = Some(moved);
+        lay_in(&mut cluster, &former, NodeId(2));
+        assert_eq!(cluster.nodes[1].tcp, former.nodes[1].tcp);
+    }
+}

@@ -1,0 +1,187 @@
+//! Changes of what runs: an order becomes a target, the target is prepared as a whole, and the way to
+//! it is a rollout.
+//!
+//! ```text
+//!  order ──▶ launch of the target ──▶ target, checked ──▶ work: which nodes are added,
+//!                                                         replaced, removed
+//!                                                           │ none          │ some
+//!                                                           ▼               ▼
+//!                                                         reload         rollout
+//! ```
+//!
+//! The way on after a failure, and the way back, are changes like any other: the work is found by
+//! comparing what runs with the target.
+
+mod begin;
+pub(super) mod description;
+pub(super) mod mixture;
+mod moved_clients;
+pub(super) mod plan;
+mod replacements;
+mod sticky_clients;
+mod target;
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use self::mixture::Others;
+use self::plan::{Facts, change_plan};
+use self::sticky_clients::sticky_clients;
+use self::target::{again, kind, launch, left_order};
+use self::work::{former, refuse_the_last, settings, work};
+use super::node_environment::NodeEnvironment;
+use super::prepare::{Prepared, beside_if_needed, prepared_beside, refusal};
+use super::rollout::state::{Order, Settings};
+use super::rollout::steps::Work;
+use super::snapshot::Snapshot;
+use super::spec::Spec;
+use crate::api::{ChangeOrder, ChangePlan, ConnectionsBy, Refusal, RolloutKind};
+use crate::base::units::Period;
+use crate::profile::{NodeId, Resolved};
+
+/// A change that can begin.
+pub(in crate::supervisor) struct Change {
+    /// What ran when it was prepared.
+    pub(in crate::supervisor) base: Arc<Spec>,
+    /// What is to run in the end.
+    pub(in crate::supervisor) target: Arc<Spec>,
+    /// The same, while nodes still run as before.
+    pub(in crate::supervisor) first: Prepared,
+    pub(in crate::supervisor) others: Others,
+    pub(in crate::supervisor) work: Work,
+    /// The names of the nodes that take part.
+    pub(in crate::supervisor) names: BTreeMap<NodeId, String>,
+    pub(in crate::supervisor) order: Order,
+    pub(in crate::supervisor) settings: Settings,
+    /// Nodes that an earlier part of it has started again.
+    pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
+}
+
+/// Why the cluster changes without an order.
+#[derive(Clone, Debug)]
+pub(in crate::supervisor) enum Cause {
+    /// An earlier supervisor has not finished a rollout.
+    Resume,
+    /// A rollout has failed.
+    Failure,
+    /// Host names have other addresses.
+    Resolved(Resolved),
+}
+
+/// What is left of a rollout, finished or not.
+#[derive(Clone, Debug, Default)]
+pub(in crate::supervisor) struct Remains {
+    /// What it was, if it was not finished.
+    pub(in crate::supervisor) order: Option<(Order, Settings)>,
+    /// Nodes that it keeps clients from.
+    pub(in crate::supervisor) drained: BTreeSet<NodeId>,
+    /// Nodes that it has started again.
+    pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
+    /// The variables of nodes before it.
+    pub(in crate::supervisor) environment: Option<NodeEnvironment>,
+}
+
+impl Change {
+    /// Prepares the change by `order`, where `base` runs as `snapshot` shows. With `resolved`, host
+    /// names have these addresses.
+    ///
+    /// # Errors
+    /// When it is not possible; nothing has changed then.
+    pub(in crate::supervisor) async fn prepare(
+        base: Arc<Spec>,
+        order: &ChangeOrder,
+        resolved: Option<Resolved>,
+        snapshot: &Snapshot,
+    ) -> Result<Change, Refusal> {
+        let left = &snapshot.remains;
+        let kind = match resolved {
+            Some(_) => RolloutKind::Resolve,
+            None => kind(&order.target, left),
+        };
+        let launch = launch(&base, order, resolved, left)?;
+        let mut target = prepared_beside(&base, launch, &snapshot.pids()).await?;
+        if base.cluster.name != target.spec.cluster.name {
+            return Err(Refusal {
+                error: "the cluster's name cannot be changed by a reload".to_owned(),
+                hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
+            });
+        }
+        if kind == RolloutKind::Undo
+            && let Some(environment) = &left.environment
+        {
+            target.spec.node_environment = environment.clone();
+        }
+        let again = again(&order.target, left);
+        let work = work(&base, &target.spec, snapshot, again.as_ref());
+        refuse_the_last(&base, &work, snapshot, order.force)?;
+        let settings = settings(&target.spec, order, kind, left);
+        let others: Others = work
+            .replaced
+            .iter()
+            .chain(&work.removed)
+            .map(|node| (*node, former(&base, *node)))
+            .collect();
+        let names = [&base.cluster, &target.spec.cluster].into_iter();
+        let names = names
+            .flat_map(|cluster| &cluster.nodes)
+            .map(|node| (node.id, node.name.clone()))
+            .collect();
+        target.install().await.map_err(|error| refusal(&error))?;
+        let spec = Arc::new(target.spec.clone());
+        let first = if others.is_empty() {
+            target
+        } else {
+            let mixed = Prepared::mixed(&spec, others.clone()).await;
+            mixed.map_err(|error| refusal(&error))?
+        };
+        let first = beside_if_needed(&base, first).map_err(|error| refusal(&error))?;
+        Ok(Change {
+            target: spec,
+            base,
+            first,
+            others,
+            work,
+            names,
+            order: left_order(order, left).unwrap_or_else(|| Order {
+                kind,
+                by: order.by.clone(),
+                since: SystemTime::now(),
+            }),
+            settings,
+            replaced: again.unwrap_or_default(),
+        })
+    }
+}
+
+impl Change {
+    /// What changes, and what it costs, with the connections of each node.
+    pub(in crate::supervisor) async fn plan(
+        &self,
+        connections: &BTreeMap<NodeId, ConnectionsBy>,
+    ) -> ChangePlan {
+        let nodes = self.base.cluster.nodes.iter();
+        let connections = nodes.filter_map(|node| {
+            let counted = connections.get(&node.id)?;
+            Some((node.name.clone(), counted.tcp + counted.http))
+        });
+        let sticky_clients = if self.work.is_empty() {
+            BTreeMap::new()
+        } else {
+            sticky_clients(&self.base).await
+        };
+        let facts = Facts {
+            connections: connections.collect(),
+            sticky_clients,
+            close_after: self.settings.close_after.map(Period::from),
+            is_restart: self.order.kind == RolloutKind::Restart,
+        };
+        change_plan(&self.base, &self.target, &facts)
+    }
+
+    /// Whether nodes take part, and not only the balancer.
+    pub(in crate::supervisor) fn has_rollout(&self) -> bool {
+        !self.work.is_empty() || !self.base.others.is_empty()
+    }
+}

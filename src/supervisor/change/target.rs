@@ -1,0 +1,122 @@
+//! What an order wants, as a launch.
+
+use std::collections::BTreeSet;
+
+use super::Remains;
+use crate::api::{ChangeOrder, Refusal, RolloutKind, Target};
+use crate::profile::{Cluster, EditError, NodeId, Resolved, Source, load};
+use crate::supervisor::rollout::state::Order;
+use crate::supervisor::spec::Spec;
+use crate::supervisor::state_file::{Launch, Previous};
+
+pub(super) fn kind(target: &Target, left: &Remains) -> RolloutKind {
+    match target {
+        Target::Profile { .. } => RolloutKind::Reload,
+        Target::Count(_) => RolloutKind::Scale,
+        Target::Add(_) => RolloutKind::Add,
+        Target::Remove(_) => RolloutKind::Remove,
+        Target::Restart { .. } => RolloutKind::Restart,
+        Target::Undo => RolloutKind::Undo,
+        Target::Resume => left
+            .order
+            .as_ref()
+            .map_or(RolloutKind::Reload, |(order, _)| order.kind),
+    }
+}
+
+/// The order that is gone on with.
+pub(super) fn left_order(order: &ChangeOrder, left: &Remains) -> Option<Order> {
+    let (left, _) = left.order.as_ref().filter(|_| order.target == Target::Resume)?;
+    Some(Order {
+        by: if order.by.is_empty() {
+            left.by.clone()
+        } else {
+            order.by.clone()
+        },
+        ..left.clone()
+    })
+}
+
+/// Whether all nodes are started again whatever their description, but those that were already.
+pub(super) fn again(target: &Target, left: &Remains) -> Option<BTreeSet<NodeId>> {
+    match target {
+        Target::Restart { .. } => Some(BTreeSet::new()),
+        Target::Resume => {
+            let (order, _) = left.order.as_ref()?;
+            (order.kind == RolloutKind::Restart).then(|| left.replaced.clone())
+        }
+        _ => None,
+    }
+}
+
+/// What the target is made from.
+pub(super) fn launch(
+    base: &Spec,
+    order: &ChangeOrder,
+    resolved: Option<Resolved>,
+    left: &Remains,
+) -> Result<Launch, Refusal> {
+    let now = &base.launch;
+    let is_way_back = left
+        .order
+        .as_ref()
+        .is_some_and(|(order, _)| order.kind == RolloutKind::Undo);
+    let is_restart = left
+        .order
+        .as_ref()
+        .is_some_and(|(order, _)| order.kind == RolloutKind::Restart);
+    let (source, templates) = match &order.target {
+        Target::Profile { source, templates } => (source.clone(), templates.clone()),
+        Target::Count(count) => (edited(now.source.scaled(*count))?, now.templates.clone()),
+        Target::Add(nodes) => (edited(now.source.with_nodes(nodes))?, now.templates.clone()),
+        Target::Remove(names) => (edited(now.source.without_nodes(names))?, now.templates.clone()),
+        Target::Resume if left.order.is_none() && resolved.is_none() => {
+            return Err(Refusal {
+                error: "nothing to go on with: no rollout has stopped".to_owned(),
+                hint: None,
+            });
+        }
+        Target::Restart { .. } | Target::Resume => (now.source.clone(), now.templates.clone()),
+        // Another attempt to go back, or the end of a restart, which leads nowhere else.
+        Target::Undo if is_way_back || is_restart => (now.source.clone(), now.templates.clone()),
+        Target::Undo => match &now.previous {
+            Some(Previous { source, templates }) => (source.clone(), templates.clone()),
+            None => {
+                return Err(Refusal {
+                    error: "nothing to undo: no change has been made since the start, or it was undone"
+                        .to_owned(),
+                    hint: None,
+                });
+            }
+        },
+    };
+    let is_same = source.has_same_content_as(&now.source) && templates == now.templates;
+    let previous = match &order.target {
+        Target::Undo if !is_restart => None,
+        // The way back leads to what was last known to serve.
+        _ if is_same || !now.others.is_empty() => now.previous.clone(),
+        _ => Some(Previous {
+            source: now.source.clone(),
+            templates: now.templates.clone(),
+        }),
+    };
+    // What was found out holds for the paths that it was found out for.
+    let asked = |cluster: &Cluster| (cluster.health.path.clone(), cluster.mcp_path().to_owned());
+    let same_paths = load(&source).is_ok_and(|next| asked(&next) == asked(&base.cluster));
+    Ok(Launch {
+        source,
+        templates,
+        previous,
+        others: Vec::new(),
+        resolved: resolved.unwrap_or_else(|| now.resolved.clone()),
+        http_check: now.http_check.filter(|_| same_paths),
+        sockets: base.plan.balancer.sockets,
+        ..now.clone()
+    })
+}
+
+// Private
+
+fn edited(edited: Result<Source, EditError>) -> Result<Source, Refusal> {
+    edited.map_err(|EditError { error, hint }| Refusal { error, hint })
+}

@@ -1,0 +1,157 @@
+use super::*;
+
+fn order() -> RebalanceOrder {
+    RebalanceOrder {
+        to: "5%".parse().unwrap(),
+        over: "4s".parse().unwrap(),
+        streams: false,
+        dry_run: false,
+        by: "root (pid 1)".to_owned(),
+    }
+}
+
+fn pace() -> Pace {
+    Pace {
+        total: 10,
+        over: Duration::from_secs(4),
+    }
+}
+
+/// A state whose round 1 is being carried out.
+fn running(now: Instant) -> RebalanceState {
+    let mut state = RebalanceState::default();
+    state.begin(order(), pace(), now);
+    state.rounds = 1;
+    in_round(&mut state, 1);
+    state
+}
+
+fn in_round(state: &mut RebalanceState, number: u64) {
+    if let Some(running) = &mut state.current {
+        running.round = Some(CurrentRound {
+            number,
+            serving: vec!["n1".to_owned()],
+            cancelled: CancellationToken::new(),
+        });
+    }
+}
+
+fn done(closed: u64, has_plan: bool) -> Done {
+    Done {
+        closed,
+        has_plan,
+        variance: 80.0,
+        ..Done::default()
+    }
+}
+
+#[test]
+fn a_second_order_is_refused_with_the_first_ones_operator() {
+    let now = Instant::now();
+    let mut state = running(now);
+    let refusal = state.refuse_while_running().unwrap_err();
+    assert!(
+        refusal
+            .error
+            .starts_with("a rebalance by root (pid 1) runs since 20"),
+        "{refusal:?}"
+    );
+    state.abort("a stop");
+    state.refuse_while_running().unwrap();
+    let ended = state.to_api().last.unwrap();
+    assert_eq!(
+        (ended.result, ended.reason.as_deref()),
+        (RebalanceResult::Aborted, Some("a stop"))
+    );
+}
+
+#[test]
+fn it_ends_when_the_nodes_are_even() {
+    let now = Instant::now();
+    let mut state = running(now);
+    state.after(1, Ok(done(3, true)), now);
+    assert_eq!(state.to_api().current.unwrap().figures.closed, 3);
+    in_round(&mut state, 2);
+    // The end of a round that was given up does not matter.
+    state.after(1, Ok(done(3, true)), now);
+    let even = Done {
+        is_even: true,
+        ..Done::default()
+    };
+    state.after(2, Ok(even), now);
+    let ended = state.to_api().last.unwrap();
+    assert_eq!((ended.result, ended.figures.closed), (RebalanceResult::Even, 3));
+    assert_eq!(
+        (ended.planned, ended.per_second, ended.figures.most_in_a_second),
+        (10, 3, 3)
+    );
+}
+
+#[test]
+fn it_ends_when_nothing_can_be_closed_any_more() {
+    let now = Instant::now();
+    let mut state = running(now);
+    for round in 1..=u64::from(MAX_IDLE_ROUNDS) {
+        assert!(state.is_running());
+        in_round(&mut state, round);
+        state.after(round, Ok(done(0, false)), now);
+    }
+    assert_eq!(state.to_api().last.unwrap().result, RebalanceResult::Uneven);
+}
+
+#[test]
+fn it_ends_when_clients_come_back_to_the_same_nodes() {
+    let now = Instant::now();
+    let mut state = running(now);
+    for round in 1..=6 {
+        in_round(&mut state, round);
+        state.after(round, Ok(done(3, true)), now);
+    }
+    let ended = state.to_api().last.unwrap();
+    assert_eq!(
+        (ended.result, ended.figures.closed),
+        (RebalanceResult::Uneven, 18)
+    );
+}
+
+#[test]
+fn it_waits_for_a_node_that_starts_slowly() {
+    let now = Instant::now();
+    let mut state = running(now);
+    let waits = Done {
+        waits: true,
+        ..done(0, true)
+    };
+    state.after(1, Ok(waits), now + Duration::from_secs(10));
+    in_round(&mut state, 2);
+    // The time begins again.
+    state.after(2, Ok(done(1, true)), now + Duration::from_secs(25));
+    assert!(state.is_running());
+}
+
+#[test]
+fn it_ends_when_it_takes_too_long() {
+    let now = Instant::now();
+    let mut state = running(now);
+    state.after(1, Ok(done(1, true)), now + Duration::from_secs(18));
+    assert!(state.is_running());
+    in_round(&mut state, 2);
+    state.after(2, Ok(done(1, true)), now + Duration::from_secs(19));
+    assert_eq!(state.to_api().last.unwrap().result, RebalanceResult::Uneven);
+}
+
+#[test]
+fn a_balancer_that_does_not_answer_ends_it() {
+    let now = Instant::now();
+    let mut state = running(now);
+    let refusal = Refusal {
+        error: "no answer".to_owned(),
+        hint: None,
+    };
+    state.after(1, Err(refusal), now);
+    let ended = state.to_api().last.unwrap();
+    assert_eq!(
+        (ended.result, ended.reason.as_deref()),
+        (RebalanceResult::Aborted, Some("no answer"))
+    );
+}

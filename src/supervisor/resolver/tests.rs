@@ -1,0 +1,129 @@
+//! Rounds of look-ups, and what they change.
+
+use super::*;
+
+const HOST: &str = "web.test";
+
+fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn hosts(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn resolved(of: &[(&str, &[&str])]) -> Resolved {
+    of.iter()
+        .map(|(host, all)| ((*host).to_owned(), ips(all)))
+        .collect()
+}
+
+fn round(resolver: &mut Resolver, answer: Answer) -> Vec<String> {
+    let now = resolver.next().unwrap();
+    assert_eq!(resolver.begin(now), Some(resolver.hosts.clone()));
+    let notes = resolver.end([(HOST.to_owned(), answer)].into(), now);
+    notes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_round_begins_at_its_time_and_one_at_a_time() {
+    let start = Instant::now();
+    let mut resolver = Resolver::new(resolved(&[(HOST, &["10.0.0.1"])]), start);
+    assert_eq!(resolver.next(), Some(start + INTERVAL));
+    assert_eq!(resolver.begin(start), None);
+    let due = start + INTERVAL;
+    assert_eq!(resolver.begin(due), Some(hosts(&[HOST])));
+    assert_eq!((resolver.next(), resolver.begin(due + INTERVAL)), (None, None));
+    resolver.end(Answers::new(), due);
+    assert_eq!(resolver.next(), Some(due + INTERVAL));
+    let without = Resolver::new(Resolved::new(), start);
+    assert_eq!(without.next(), None);
+}
+
+#[test]
+fn an_answer_replaces_the_last_one_whatever_its_order() {
+    let mut resolver = Resolver::new(resolved(&[(HOST, &["10.0.0.1"])]), Instant::now());
+    let notes = round(
+        &mut resolver,
+        Ok(ips(&["::ffff:10.0.0.2", "10.0.0.1", "0.0.0.0", "10.0.0.2"])),
+    );
+    assert_eq!(notes, ["host web.test: 10.0.0.1, 10.0.0.2 (was 10.0.0.1)"]);
+    assert_eq!(
+        resolver.addresses(),
+        &resolved(&[(HOST, &["10.0.0.1", "10.0.0.2"])])
+    );
+    assert!(round(&mut resolver, Ok(ips(&["10.0.0.2", "10.0.0.1"]))).is_empty());
+}
+
+#[test]
+fn an_empty_failed_or_too_large_answer_keeps_what_was_and_is_noted_once() {
+    let was = resolved(&[(HOST, &["10.0.0.1"])]);
+    let mut resolver = Resolver::new(was.clone(), Instant::now());
+    let many = (0..1_001u32).map(|n| IpAddr::from((0x0a01_0000 + n).to_be_bytes()));
+    for (answer, why) in [
+        (Err("no answer".to_owned()), "no answer"),
+        (Ok(Vec::new()), "it has no address"),
+        (
+            Ok(ips(&["0.0.0.0", "fe80::1"])),
+            "a balancer cannot connect to any of its addresses",
+        ),
+        (
+            Ok(many.collect()),
+            "with its 1001 addresses there would be 1001 nodes, and 1000 are possible",
+        ),
+    ] {
+        let notes = round(&mut resolver, answer.clone());
+        assert_eq!(
+            notes,
+            [format!(
+                "host web.test: {why}; its last known addresses stay in use"
+            )]
+        );
+        assert!(round(&mut resolver, answer).is_empty());
+        assert_eq!(resolver.addresses(), &was);
+    }
+    assert_eq!(
+        round(&mut resolver, Ok(ips(&["10.0.0.1"]))),
+        ["host web.test: found again"]
+    );
+}
+
+#[test]
+fn a_profile_with_other_hosts_begins_with_the_addresses_that_run() {
+    let mut resolver = Resolver::new(resolved(&[(HOST, &["10.0.0.1"])]), Instant::now());
+    round(&mut resolver, Ok(ips(&["10.0.0.9"])));
+    let running = resolved(&[(HOST, &["10.0.0.1"]), ("b.test", &["10.0.0.2"])]);
+    resolver.follow(hosts(&[HOST, "b.test"]), &running);
+    let expected = resolved(&[(HOST, &["10.0.0.9"]), ("b.test", &["10.0.0.2"])]);
+    assert_eq!(resolver.addresses(), &expected, "a newer answer stays");
+    resolver.follow(hosts(&["b.test"]), &running);
+    assert_eq!(resolver.addresses(), &resolved(&[("b.test", &["10.0.0.2"])]));
+    // An answer for a host that the profile no longer has.
+    assert!(round(&mut resolver, Ok(ips(&["10.0.0.5"]))).is_empty());
+    resolver.follow(BTreeSet::new(), &running);
+    assert_eq!((resolver.next(), resolver.addresses().len()), (None, 0));
+}
+
+#[tokio::test]
+async fn only_hosts_without_known_addresses_are_looked_up() {
+    let known = resolved(&[("known.invalid", &["10.0.0.1"]), ("gone.invalid", &["10.0.0.2"])]);
+    let found = complete(&hosts(&["known.invalid", "localhost"]), &known)
+        .await
+        .unwrap();
+    assert_eq!(found["known.invalid"], ips(&["10.0.0.1"]));
+    assert!(found["localhost"].iter().all(IpAddr::is_loopback));
+    assert_eq!(found.len(), 2);
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_exist_is_named() {
+    let error = complete(&hosts(&["no-such-host.invalid"]), &Resolved::new())
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("cannot find the host `no-such-host.invalid` of `nodes.members`: "),
+        "{text}"
+    );
+    assert!(error.hint().contains("getent hosts no-such-host.invalid"));
+}

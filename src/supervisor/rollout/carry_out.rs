@@ -1,0 +1,351 @@
+//! What the core does for the steps of a rollout, and what it sees of their effects.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::oneshot;
+
+use super::report::ended;
+use super::rollouts::{Apply, Left, Running, SavedRollout};
+use super::state::{Failure, View};
+use super::steps::Step;
+use crate::api::{DrainOrder, EndedRollout, NodeState, RolloutKind, RolloutResult};
+use crate::base::date::rfc3339;
+use crate::base::units::Period;
+use crate::profile::NodeId;
+use crate::supervisor::balancer_link::runtime_sync::NodeHealth;
+use crate::supervisor::change::description::addresses;
+use crate::supervisor::change::mixture::mix;
+use crate::supervisor::connection_count::Connections;
+use crate::supervisor::core::Core;
+use crate::supervisor::drain::state::Drain;
+use crate::supervisor::event::CoreEvent;
+use crate::supervisor::prepare::{PrepareError, Prepared, beside_if_needed};
+use crate::supervisor::process::child::{Child, Event, Then};
+use crate::supervisor::spec::Spec;
+use crate::supervisor::waves::{ChildId, Condition};
+
+/// The core as a rollout sees it.
+struct Seen<'a>(&'a Core);
+
+impl View for Seen<'_> {
+    fn condition(&self, node: NodeId) -> Condition {
+        let Seen(core) = self;
+        if core.spec.is_own(node) {
+            let child = core.children.get(ChildId::Node(node));
+            return child.map_or(Condition::Down, Child::condition);
+        }
+        match core.node_state(node) {
+            state if state.answers() => Condition::Up,
+            _ => Condition::Starting,
+        }
+    }
+
+    fn serves(&self, node: NodeId) -> bool {
+        self.0.why_not_serving(node).is_none()
+    }
+
+    fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
+        let Seen(core) = self;
+        let nodes = core.spec.cluster.nodes.iter();
+        let others = nodes.filter(|node| !left_out.contains(&node.id) && !core.drains.has(&node.name));
+        let mut failing = others.filter_map(|node| Some((node.id, core.why_not_serving(node.id)?)));
+        failing.next()
+    }
+
+    fn left(&self, node: NodeId) -> Option<u64> {
+        let running = self.0.rollouts.running()?;
+        running.left.get(&node).copied().and_then(Left::connections)
+    }
+
+    fn applied(&self) -> Option<Result<(), String>> {
+        match &self.0.rollouts.running()?.apply {
+            Apply::Done => Some(Ok(())),
+            Apply::Due | Apply::InProgress => None,
+            Apply::Ended(ended) => Some(ended.clone()),
+        }
+    }
+
+    fn objection(&self, is_over: bool) -> Option<String> {
+        self.0.objection(is_over)
+    }
+}
+
+impl Core {
+    /// Goes on with the rollout as far as possible.
+    pub(in crate::supervisor) fn advance_rollout(&mut self, now: Instant) {
+        self.resume_unfinished();
+        if self.shutdown.is_some() {
+            return;
+        }
+        loop {
+            self.apply_when_idle(now);
+            self.note_drained(now);
+            let Some(mut rollout) = self.rollouts.running().map(|running| running.rollout.clone()) else {
+                return;
+            };
+            let begun = rollout.advance(&Seen(self), now);
+            let ended = rollout.outcome().cloned();
+            if let Some(running) = &mut self.rollouts.current {
+                running.rollout = rollout;
+            }
+            match (begun, ended) {
+                (Some(step), _) => self.begin_step(step, now),
+                (None, Some(Ok(()))) => return self.end_rollout(),
+                (None, Some(Err(failure))) => return self.rollout_failed(&failure, now),
+                (None, None) => return,
+            }
+        }
+    }
+
+    /// The rollout for the state file.
+    pub(in crate::supervisor) fn saved_rollout(&self) -> Option<SavedRollout> {
+        let name = |node| Some(self.spec.cluster.by_id(node)?.name.clone());
+        self.rollouts.to_save(name)
+    }
+
+    /// The balancer has the nodes that it was to get, or does not.
+    pub(in crate::supervisor) fn applied(&mut self, ended: Result<(), String>) {
+        if let Some(running) = &mut self.rollouts.current
+            && running.apply == Apply::InProgress
+        {
+            running.apply = Apply::Ended(ended);
+        }
+    }
+
+    /// The configuration of a step is prepared.
+    pub(in crate::supervisor) fn stage_prepared(
+        &mut self,
+        prepared: Result<Box<Prepared>, PrepareError>,
+        now: Instant,
+    ) {
+        if self.rollouts.running().is_none() {
+            return;
+        }
+        match prepared {
+            Ok(prepared) => self.begin_apply(*prepared, now),
+            Err(error) => self.applied(Err(error.to_string())),
+        }
+    }
+
+    /// Connections of nodes were counted, from `asked` on.
+    pub(in crate::supervisor) fn count_left(&mut self, connections: &Connections, asked: Instant) {
+        let Some(running) = &mut self.rollouts.current else {
+            return;
+        };
+        for (node, left) in &mut running.left {
+            if let Some(counted) = connections.get(node) {
+                left.count(counted.tcp + counted.http, asked);
+            }
+        }
+    }
+
+    /// Notes which of the nodes that are being drained get no new clients any more.
+    fn note_drained(&mut self, now: Instant) {
+        let Some(Step::Drain(nodes)) = self.rollouts.running().and_then(|running| running.rollout.step())
+        else {
+            return;
+        };
+        let is_drained = |node: &NodeId| {
+            let name = self.spec.node_name(*node);
+            self.all_accepted(name, |state| state.drained)
+        };
+        let drained: Vec<NodeId> = nodes.iter().copied().filter(is_drained).collect();
+        if let Some(running) = &mut self.rollouts.current {
+            for (_, left) in running.left.iter_mut().filter(|(node, _)| drained.contains(node)) {
+                left.accepted(now);
+            }
+        }
+    }
+
+    /// Why the node gets no clients; `None` if it gets some.
+    fn why_not_serving(&self, node: NodeId) -> Option<String> {
+        let name = &self.spec.cluster.by_id(node)?.name;
+        let state = self.node_state(node);
+        if state != NodeState::Up {
+            return Some(format!("it is {}", state.name()));
+        }
+        let is_up = self.all_accepted(name, |state| state.health == NodeHealth::Up && !state.drained);
+        (!is_up).then(|| "the balancer gives it no clients yet".to_owned())
+    }
+
+    // Private
+
+    fn begin_step(&mut self, step: Step, now: Instant) {
+        tracing::info!(?step, "rollout");
+        match step {
+            Step::Apply => {
+                if let Some(running) = &mut self.rollouts.current {
+                    running.apply = Apply::Due;
+                }
+            }
+            Step::Await(_) => {}
+            Step::Hold(nodes) => self.begin_judging(&nodes),
+            Step::Drain(nodes) => self.drain_for_rollout(&nodes),
+            Step::Stop(nodes) => {
+                for node in nodes {
+                    let id = ChildId::Node(node);
+                    let sequence = self.spec.stop_sequence(id, Duration::ZERO, Duration::ZERO);
+                    self.apply(id, Event::Stop(sequence, Then::StayStopped), now);
+                }
+            }
+            Step::Renew(nodes) => self.renew(&nodes, now),
+            Step::Start(nodes) => {
+                for node in nodes {
+                    self.apply(ChildId::Node(node), Event::Start, now);
+                }
+            }
+            Step::Ready(nodes) => {
+                for node in nodes {
+                    self.rollouts.drained.remove(&node);
+                    if let Some(node) = self.spec.cluster.by_id(node) {
+                        self.drains.end(&node.name);
+                    }
+                }
+                self.write_orders();
+            }
+            Step::Forget(nodes) => {
+                if let Some(running) = &mut self.rollouts.current {
+                    running.others.retain(|node, _| !nodes.contains(node));
+                }
+                self.rollouts.drained.retain(|node| !nodes.contains(node));
+            }
+        }
+    }
+
+    /// Drains nodes that no operator has drained.
+    fn drain_for_rollout(&mut self, nodes: &[NodeId]) {
+        let Some(running) = &mut self.rollouts.current else {
+            return;
+        };
+        let close_after = running.rollout.settings.close_after;
+        running.left = nodes.iter().map(|node| (*node, Left::default())).collect();
+        for node in nodes {
+            let Some(name) = self.spec.cluster.by_id(*node).map(|node| node.name.clone()) else {
+                continue;
+            };
+            let is_new = !self.drains.has(&name);
+            if is_new || self.rollouts.drained.contains(node) {
+                self.rollouts.drained.insert(*node);
+            }
+            let order = DrainOrder {
+                node: name.clone(),
+                deadline: close_after.map(Period::from),
+                close: close_after.is_some(),
+                stop: false,
+                force: true,
+            };
+            self.drains.begin(&name, Drain::new(&order, SystemTime::now()));
+        }
+        self.write_orders();
+        self.count();
+    }
+
+    /// The nodes are described by the target from here on.
+    fn renew(&mut self, nodes: &[NodeId], now: Instant) {
+        let Some(running) = &mut self.rollouts.current else {
+            return;
+        };
+        for node in nodes {
+            running.others.remove(node);
+            running.replaced.insert(*node);
+        }
+        // A node that moves gets its new address with the next step.
+        let is_in_place = |node: &NodeId| {
+            let of = |spec: &Spec| spec.cluster.by_id(*node).map(addresses);
+            of(&self.spec) == of(&running.target)
+        };
+        if nodes.iter().all(is_in_place) {
+            let spec = mix(&running.target, running.others.clone());
+            let files = self.files.clone();
+            self.replace_spec(spec, files, now);
+        }
+    }
+
+    /// Gives the balancer the nodes that there are now, unless something else is in progress there.
+    fn apply_when_idle(&mut self, now: Instant) {
+        let waits = self.waves.outcome.is_none()
+            || self.reloads.is_active()
+            || self.switches.current().is_some()
+            || (self.balanced && !self.children.is_balancer_up());
+        let Some(running) = &mut self.rollouts.current else {
+            return;
+        };
+        if waits || running.apply != Apply::Due {
+            return;
+        }
+        running.apply = Apply::InProgress;
+        if let Some(first) = running.first.take() {
+            return self.begin_apply(first, now);
+        }
+        let (target, others) = (running.target.clone(), running.others.clone());
+        let now_spec = self.spec.clone();
+        self.events.spawn(async move {
+            let prepared = Prepared::mixed(&target, others).await;
+            let prepared = prepared.and_then(|prepared| beside_if_needed(&now_spec, prepared));
+            CoreEvent::StagePrepared(prepared.map(Box::new))
+        });
+    }
+
+    fn begin_apply(&mut self, prepared: Prepared, now: Instant) {
+        let (reply, answer) = oneshot::channel();
+        self.reload(prepared, reply, now);
+        self.events.spawn(async move {
+            let ended = match answer.await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(refusal)) => Err(refusal.error),
+                Err(_) => Err("the supervisor is shutting down".to_owned()),
+            };
+            CoreEvent::Applied(ended)
+        });
+    }
+
+    /// Everything runs as it was wanted.
+    fn end_rollout(&mut self) {
+        let Some(running) = self.rollouts.current.take() else {
+            return;
+        };
+        let order = running.rollout.order;
+        tracing::info!(kind = ?order.kind, by = order.by, "rolled out");
+        self.rollouts.last = Some(match self.rollouts.failed.take() {
+            Some(failed) => EndedRollout {
+                result: RolloutResult::Undone,
+                ended: rfc3339(SystemTime::now()),
+                ..failed
+            },
+            None => ended(&order, RolloutResult::Done),
+        });
+    }
+
+    /// Stops a new process that does not answer: it would be started again and again until the way
+    /// back reaches it.
+    fn stop_failed(&mut self, failure: &Failure, now: Instant) {
+        let node = failure.node.filter(|node| self.rollouts.drained.contains(node));
+        let id = node.map(ChildId::Node);
+        if let Some(id) = id.filter(|id| !self.children.get(*id).is_some_and(Child::is_up)) {
+            let sequence = self.spec.stop_sequence(id, Duration::ZERO, Duration::ZERO);
+            self.apply(id, Event::Stop(sequence, Then::StayStopped), now);
+        }
+    }
+
+    fn rollout_failed(&mut self, failure: &Failure, now: Instant) {
+        let log = failure
+            .node
+            .map_or_else(Vec::new, |node| self.last_lines(ChildId::Node(node)));
+        let Some(running) = &mut self.rollouts.current else {
+            return;
+        };
+        running.log = log;
+        let names = failure.node.map(|node| running.rollout.names(&[node]));
+        tracing::error!(
+            node = names.as_deref().unwrap_or("-"),
+            "the rollout has stopped: {}",
+            failure.why
+        );
+        let goes_back = failure.is_of_replacement && running.rollout.order.kind == RolloutKind::Reload;
+        if goes_back && self.spec.launch.previous.is_some() {
+            self.rollouts.failed = self.rollouts.current.as_ref().map(Running::failed);
+            self.stop_failed(failure, now);
+            self.go_back();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the core does while the first nodes of a rollout are judged: it reads the balancer's figures
+//! again and again, and asks the gate.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::figures::{Figures, read_figures};
+use super::gate::{Gate, Limits, ProbeLatency, Verdict};
+use super::steps::Step;
+use crate::observe::Samples;
+use crate::profile::NodeId;
+use crate::supervisor::core::Core;
+use crate::supervisor::event::CoreEvent;
+
+/// The nodes that are judged, and what is known of them.
+#[derive(Debug)]
+pub(in crate::supervisor) struct Judgement {
+    nodes: BTreeSet<NodeId>,
+    gate: Gate,
+    /// How many probes of each node had ended at the beginning.
+    probes: BTreeMap<NodeId, u64>,
+    /// Whether the balancer is being asked for its figures.
+    is_reading: bool,
+}
+
+impl Core {
+    /// Begins to judge these nodes.
+    pub(in crate::supervisor) fn begin_judging(&mut self, nodes: &[NodeId]) {
+        let probes = self.samples().map(|(node, samples)| (node, samples.count()));
+        let probes = probes.collect();
+        let names = nodes.iter().map(|node| self.spec.node_name(*node).to_owned());
+        let names = names.collect();
+        let Some(running) = &mut self.rollouts.current else {
+            return;
+        };
+        let profile = &running.target.cluster.rollout;
+        let limits = Limits {
+            max_errors: profile.max_errors,
+            max_p99: profile.max_p99,
+        };
+        running.judgement = Some(Judgement {
+            nodes: nodes.iter().copied().collect(),
+            gate: Gate::new(limits, names),
+            probes,
+            is_reading: false,
+        });
+        self.read_figures();
+    }
+
+    /// Asks the balancer for its figures, while nodes are judged.
+    pub(in crate::supervisor) fn read_figures(&mut self) {
+        let Some(running) = &mut self.rollouts.current else {
+            return;
+        };
+        let is_held = matches!(running.rollout.step(), Some(Step::Hold(_)));
+        let Some(judgement) = running.judgement.as_mut().filter(|it| is_held && !it.is_reading) else {
+            return;
+        };
+        let Some(access_log) = self.access_log.clone() else {
+            return;
+        };
+        judgement.is_reading = true;
+        let spec = Arc::clone(&self.spec);
+        self.events
+            .spawn(async move { CoreEvent::Figures(read_figures(&spec, &access_log).await) });
+    }
+
+    /// The balancer's figures.
+    pub(in crate::supervisor) fn figures(&mut self, figures: Result<BTreeMap<String, Figures>, String>) {
+        let running = self.rollouts.current.as_mut();
+        let Some(judgement) = running.and_then(|running| running.judgement.as_mut()) else {
+            return;
+        };
+        judgement.is_reading = false;
+        match figures {
+            Ok(figures) => judgement.gate.add(figures),
+            Err(why) => tracing::warn!("the new nodes are judged without the balancer's figures: {why}"),
+        }
+    }
+
+    /// What speaks against the nodes that are judged; `is_over` at the end of the hold.
+    pub(in crate::supervisor) fn objection(&self, is_over: bool) -> Option<String> {
+        let judgement = self.rollouts.current.as_ref()?.judgement.as_ref()?;
+        let latency = |are_judged: bool| {
+            let nodes = self
+                .samples()
+                .filter(|(node, _)| judgement.nodes.contains(node) == are_judged);
+            let times = nodes.flat_map(|(node, samples)| {
+                let since = judgement.probes.get(&node).copied().unwrap_or(0);
+                samples.times_since(since).collect::<Vec<Duration>>()
+            });
+            ProbeLatency::of(times)
+        };
+        match judgement.gate.judge(latency(true), latency(false), is_over) {
+            Verdict::Failed(why) => Some(why),
+            Verdict::Waiting | Verdict::Passed => None,
+        }
+    }
+
+    // Private
+
+    /// The probes of each node.
+    fn samples(&self) -> impl Iterator<Item = (NodeId, Samples)> {
+        let now = std::time::Instant::now();
+        let nodes = self.spec.cluster.ids();
+        nodes.filter_map(move |node| Some((node, self.health.probes(node)?.samples(now))))
+    }
+}

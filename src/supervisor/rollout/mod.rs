@@ -1,0 +1,24 @@
+//! Rollouts: nodes are added, replaced batch by batch, and removed, while the cluster serves.
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | `steps` | what has to be done, as steps in order |
+//! | `state` | a rollout in progress, as a value |
+//! | `rollouts` | the owner: the rollout in progress, and the last one |
+//! | `carry_out` | what the core does for a step, and what it sees |
+//! | `judging` | what the core does while the first nodes are judged |
+//! | `gate` | the verdict about them |
+//! | `figures` | what balancers know of them |
+//! | `report` | how a rollout is shown |
+
+#[cfg(test)]
+mod tests;
+
+pub(super) mod carry_out;
+pub(super) mod figures;
+pub(super) mod gate;
+pub(super) mod judging;
+pub(super) mod report;
+pub(super) mod rollouts;
+pub(super) mod state;
+pub(super) mod steps;

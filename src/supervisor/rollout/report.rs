@@ -1,0 +1,132 @@
+//! How a rollout is shown.
+
+use std::time::SystemTime;
+
+use super::rollouts::{Rollouts, Running};
+use super::state::Order;
+use super::steps::Step;
+use crate::api::{self, EndedRollout, Refusal, RolloutKind, RolloutResult};
+use crate::base::date::rfc3339;
+
+impl Running {
+    /// The rollout for the API.
+    pub(in crate::supervisor) fn to_api(&self) -> api::Rollout {
+        let rollout = &self.rollout;
+        let (step, of) = rollout.progress();
+        let nodes = rollout.step().and_then(Step::nodes).unwrap_or_default();
+        let failure = rollout.outcome().and_then(|outcome| outcome.as_ref().err());
+        let node = match failure
+            .and_then(|failure| failure.node)
+            .or(nodes.first().copied())
+        {
+            Some(node) => Some(rollout.names(&[node])).filter(|name| !name.is_empty()),
+            None => None,
+        };
+        api::Rollout {
+            kind: rollout.order.kind,
+            step: u32::try_from(step).unwrap_or(u32::MAX),
+            of: u32::try_from(of).unwrap_or(u32::MAX),
+            node,
+            since: rfc3339(rollout.order.since),
+            by: rollout.order.by.clone(),
+            doing: self.doing(),
+            stopped: failure.map(|failure| failure.why.clone()),
+            log: self.log.clone(),
+        }
+    }
+
+    /// How it has ended, if it does not go on.
+    pub(in crate::supervisor) fn failed(&self) -> EndedRollout {
+        let shown = self.to_api();
+        EndedRollout {
+            reason: shown.stopped,
+            node: shown.node,
+            log: shown.log,
+            ..ended(&self.rollout.order, RolloutResult::Failed)
+        }
+    }
+
+    /// The refusal of another order.
+    pub(in crate::supervisor) fn refusal(&self) -> Refusal {
+        let shown = self.to_api();
+        let at = shown.node.map_or(String::new(), |node| format!(" ({node})"));
+        Refusal {
+            error: format!(
+                "{} by {} runs since {}, step {} of {}{at}",
+                shown.kind.words(),
+                shown.by,
+                shown.since,
+                shown.step,
+                shown.of,
+            ),
+            hint: Some(
+                "`clusterctl status` shows how far it is; `clusterctl reload --undo` goes back".to_owned(),
+            ),
+        }
+    }
+
+    fn doing(&self) -> String {
+        let rollout = &self.rollout;
+        let Some(step) = rollout.step() else {
+            return "it begins".to_owned();
+        };
+        let names = step.nodes().map_or(String::new(), |nodes| rollout.names(nodes));
+        let is = if step.nodes().is_some_and(|nodes| nodes.len() > 1) {
+            "are"
+        } else {
+            "is"
+        };
+        match step {
+            Step::Apply => "the balancer takes over the nodes".to_owned(),
+            Step::Await(_) => format!("all nodes but {names} are waited for"),
+            Step::Drain(nodes) => {
+                let left = nodes.iter().filter_map(|node| self.left.get(node)?.latest());
+                match left.reduce(|all, more| all + more) {
+                    None => format!("{names} {is} being drained"),
+                    Some(1) => format!("{names} {is} being drained: 1 connection"),
+                    Some(left) => format!("{names} {is} being drained: {left} connections"),
+                }
+            }
+            Step::Stop(_) => format!("{names} {is} being stopped"),
+            Step::Renew(_) | Step::Start(_) => format!("{names} {is} being started"),
+            Step::Ready(_) => format!("{names} {is} getting clients"),
+            Step::Hold(_) => format!("{names} {is} being judged"),
+            Step::Forget(_) => format!("{names} {is} gone"),
+        }
+    }
+}
+
+impl Rollouts {
+    /// The rollouts for the API.
+    pub(in crate::supervisor) fn to_api(&self) -> api::Rollouts {
+        let current = self.current.as_ref().map(Running::to_api);
+        // The way back is being prepared.
+        let goes_back = |shown: api::Rollout| match (&shown.stopped, &self.failed) {
+            (Some(why), Some(_)) if shown.kind != RolloutKind::Undo => api::Rollout {
+                doing: format!("it goes back: {why}"),
+                stopped: None,
+                ..shown
+            },
+            _ => shown,
+        };
+        api::Rollouts {
+            current: current.map(goes_back),
+            // One that is being undone has ended for a command that follows it.
+            last: self.failed.clone().or_else(|| self.last.clone()),
+        }
+    }
+}
+
+/// A rollout that has ended.
+pub(super) fn ended(order: &Order, result: RolloutResult) -> EndedRollout {
+    EndedRollout {
+        kind: order.kind,
+        by: order.by.clone(),
+        since: rfc3339(order.since),
+        ended: rfc3339(SystemTime::now()),
+        result,
+        reason: None,
+        node: None,
+        log: Vec::new(),
+    }
+}

@@ -1,0 +1,258 @@
+//! The rollouts of a supervisor: the one in progress, or stopped, and what the last one came to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::judging::Judgement;
+use super::state::{Order, Rollout, Settings};
+use super::steps::{Batches, Step};
+use crate::api::{EndedRollout, RolloutKind};
+use crate::base::units::Period;
+use crate::profile::NodeId;
+use crate::supervisor::change::mixture::Others;
+use crate::supervisor::change::{Change, Remains};
+use crate::supervisor::node_environment::NodeEnvironment;
+use crate::supervisor::prepare::Prepared;
+use crate::supervisor::spec::Spec;
+
+/// The rollouts, and what they know of nodes.
+#[derive(Default)]
+pub(in crate::supervisor) struct Rollouts {
+    pub(in crate::supervisor) current: Option<Running>,
+    /// How the last one has ended.
+    pub(in crate::supervisor) last: Option<EndedRollout>,
+    /// Nodes that a rollout keeps clients from.
+    pub(in crate::supervisor) drained: BTreeSet<NodeId>,
+    /// The variables of the nodes before the latest change.
+    pub(in crate::supervisor) former_environment: Option<NodeEnvironment>,
+    /// A rollout that an earlier supervisor has not finished.
+    pub(in crate::supervisor) unfinished: Option<SavedRollout>,
+    /// A rollout that has failed, while another one goes back because of it.
+    pub(in crate::supervisor) failed: Option<EndedRollout>,
+}
+
+/// A rollout, with what it needs beside its steps.
+pub(in crate::supervisor) struct Running {
+    pub(in crate::supervisor) rollout: Rollout,
+    /// What all nodes run in the end.
+    pub(in crate::supervisor) target: Arc<Spec>,
+    /// Nodes that still run as they did before.
+    pub(in crate::supervisor) others: Others,
+    /// The first configuration, which was prepared together with the target.
+    pub(in crate::supervisor) first: Option<Prepared>,
+    pub(in crate::supervisor) apply: Apply,
+    /// Nodes that were started again.
+    pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
+    /// Connections of the nodes that are being drained.
+    pub(in crate::supervisor) left: BTreeMap<NodeId, Left>,
+    /// The nodes that are judged.
+    pub(in crate::supervisor) judgement: Option<Judgement>,
+    /// The last lines of the log of the node at which it has stopped.
+    pub(in crate::supervisor) log: Vec<String>,
+}
+
+/// How far the balancer is with the nodes that there are now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::supervisor) enum Apply {
+    /// It has them.
+    #[default]
+    Done,
+    /// To be prepared, once nothing else is in progress.
+    Due,
+    /// Being prepared, or carried out.
+    InProgress,
+    /// It has taken them, or has not.
+    Ended(Result<(), String>),
+}
+
+/// The connections that a drained node has, by the counts that began when the balancer had accepted the
+/// drain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::supervisor) struct Left {
+    since: Option<Instant>,
+    connections: Option<u64>,
+    /// How many counts in a row have found none.
+    empty: u32,
+}
+
+/// A rollout in the state file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedRollout {
+    pub(in crate::supervisor) kind: RolloutKind,
+    pub(in crate::supervisor) by: String,
+    pub(in crate::supervisor) since: SystemTime,
+    pub(in crate::supervisor) batch: usize,
+    /// The time that connections of a drained node get until they are closed; null for no limit.
+    pub(in crate::supervisor) close_after: Option<Period>,
+    /// Nodes that it keeps clients from, by name.
+    pub(in crate::supervisor) drained: BTreeSet<String>,
+    /// Nodes that it has started again, by name.
+    pub(in crate::supervisor) replaced: BTreeSet<String>,
+    /// Why it has stopped; null while it goes on.
+    pub(in crate::supervisor) stopped: Option<String>,
+}
+
+impl Rollouts {
+    /// The rollout that goes on.
+    pub(in crate::supervisor) fn running(&self) -> Option<&Running> {
+        self.current
+            .as_ref()
+            .filter(|running| running.rollout.is_running())
+    }
+
+    /// Begins the rollout of `change`; what was in progress is given up.
+    pub(in crate::supervisor) fn begin(&mut self, change: Change) {
+        self.unfinished = None;
+        let rollout = Rollout::new(change.order, change.settings, &change.work, change.names);
+        self.current = Some(Running {
+            rollout,
+            target: change.target,
+            others: change.others,
+            first: Some(change.first),
+            apply: Apply::Done,
+            replaced: change.replaced,
+            left: BTreeMap::new(),
+            judgement: None,
+            log: Vec::new(),
+        });
+    }
+
+    /// Takes over what an earlier supervisor has saved: its nodes that it kept clients from, and those
+    /// that it had started again.
+    pub(in crate::supervisor) fn restore(
+        &mut self,
+        saved: SavedRollout,
+        drained: BTreeSet<NodeId>,
+        replaced: BTreeSet<NodeId>,
+        spec: &Arc<Spec>,
+    ) {
+        let order = Order {
+            kind: saved.kind,
+            by: saved.by,
+            since: saved.since,
+        };
+        let settings = Settings {
+            batches: Batches {
+                canary: 0,
+                batch: saved.batch,
+            },
+            close_after: saved.close_after.map(Period::duration),
+            start_timeout: spec.launch.timeout.duration(),
+            hold: Duration::ZERO,
+        };
+        let why = saved
+            .stopped
+            .unwrap_or_else(|| "the supervisor has ended".to_owned());
+        self.drained = drained;
+        self.current = Some(Running {
+            rollout: Rollout::stopped(order, settings, why),
+            target: spec.clone(),
+            others: Others::new(),
+            first: None,
+            apply: Apply::Done,
+            replaced,
+            left: BTreeMap::new(),
+            judgement: None,
+            log: Vec::new(),
+        });
+    }
+
+    /// The way on, or back, cannot begin.
+    pub(in crate::supervisor) fn note_failure(&mut self, why: &str) {
+        self.failed = None;
+        if let Some(running) = &mut self.current {
+            running.rollout.add_reason(why);
+        }
+    }
+
+    /// What is left of the rollout, for the next one.
+    pub(in crate::supervisor) fn remains(&self) -> Remains {
+        let rollout = self.current.as_ref().map(|running| &running.rollout);
+        Remains {
+            order: rollout.map(|rollout| (rollout.order.clone(), rollout.settings)),
+            drained: self.drained.clone(),
+            replaced: self
+                .current
+                .as_ref()
+                .map_or_else(BTreeSet::new, |running| running.replaced.clone()),
+            environment: self.former_environment.clone(),
+        }
+    }
+
+    /// Whether the connections of nodes matter to it now.
+    pub(in crate::supervisor) fn counts(&self) -> bool {
+        self.running()
+            .is_some_and(|running| matches!(running.rollout.step(), Some(Step::Drain(_))))
+    }
+
+    /// When time matters to it next.
+    pub(in crate::supervisor) fn wakes_at(&self) -> Option<Instant> {
+        self.current.as_ref()?.rollout.wakes_at()
+    }
+
+    /// The rollout for the state file, with the names of nodes.
+    pub(in crate::supervisor) fn to_save(
+        &self,
+        name: impl Fn(NodeId) -> Option<String>,
+    ) -> Option<SavedRollout> {
+        let Some(running) = &self.current else {
+            return self.unfinished.clone();
+        };
+        let names = |nodes: &BTreeSet<NodeId>| nodes.iter().filter_map(|node| name(*node)).collect();
+        let rollout = &running.rollout;
+        let failure = rollout.outcome().and_then(|outcome| outcome.as_ref().err());
+        Some(SavedRollout {
+            kind: rollout.order.kind,
+            by: rollout.order.by.clone(),
+            since: rollout.order.since,
+            batch: rollout.settings.batches.batch,
+            close_after: rollout.settings.close_after.map(Period::from),
+            drained: names(&self.drained),
+            replaced: names(&running.replaced),
+            stopped: failure.map(|failure| failure.why.clone()),
+        })
+    }
+}
+
+impl Running {
+    /// Whether the balancer is taking over the nodes, which is not interrupted.
+    pub(in crate::supervisor) fn is_applying(&self) -> bool {
+        self.apply == Apply::InProgress
+    }
+}
+
+impl Left {
+    /// The balancer has accepted the drain.
+    pub(in crate::supervisor) fn accepted(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    /// A count that began at `asked` has found this number.
+    pub(in crate::supervisor) fn count(&mut self, connections: u64, asked: Instant) {
+        if self.since.is_none_or(|since| asked < since) {
+            return;
+        }
+        self.connections = Some(connections);
+        self.empty = if connections == 0 { self.empty + 1 } else { 0 };
+    }
+
+    /// The connections that are left; `None` while they are not known. A request may have been between
+    /// two connections, so that only the second count shows that none are left.
+    pub(in crate::supervisor) const fn connections(self) -> Option<u64> {
+        match (self.connections, self.empty) {
+            (Some(0), 1) | (None, _) => None,
+            (connections, _) => connections,
+        }
+    }
+
+    /// The latest count.
+    pub(in crate::supervisor) const fn latest(self) -> Option<u64> {
+        self.connections
+    }
+}
+
+/// The time after which connections of drained nodes are closed, if the order does not name it.
+pub(in crate::supervisor) const CLOSE_AFTER: Duration = Duration::from_secs(30);

@@ -1,0 +1,306 @@
+//! A rollout in progress: the way from what runs to a target, as a queue of steps.
+//!
+//! ```text
+//!                  begin                 seen
+//!  next step ──────────────▶ in progress ─────▶ next step .. none left ──▶ Done
+//!                                │
+//!                                └── died, too late, refused, bad figures ──▶ Stopped
+//! ```
+//!
+//! A step is an order to the core, and what has to be seen then. Nothing is undone step by step: the
+//! way back is another rollout, whose target is the former one. So is the way on, after a failure or
+//! the end of a supervisor: the steps are made again from what runs then.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::steps::{Batches, Step, Work, handled};
+use crate::api::RolloutKind;
+use crate::profile::NodeId;
+use crate::supervisor::waves::Condition;
+
+/// Time for the balancer to read its files, or for its new processes to take over, and to be
+/// inspected.
+const APPLY_TIMEOUT: Duration = Duration::from_mins(2);
+/// Time for processes to end, after which a rollout gives up. Longer than every stop sequence.
+const STOP_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long connections may remain after they were closed; the node is stopped then all the same.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// How a rollout treats nodes and their clients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::supervisor) struct Settings {
+    pub(in crate::supervisor) batches: Batches,
+    /// The time that connections of a drained node get until they are closed; `None`: all the time
+    /// they need.
+    pub(in crate::supervisor) close_after: Option<Duration>,
+    /// Time for nodes to start, and to serve.
+    pub(in crate::supervisor) start_timeout: Duration,
+    /// How long the first nodes are judged.
+    pub(in crate::supervisor) hold: Duration,
+}
+
+/// Whose rollout it is, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) struct Order {
+    pub(in crate::supervisor) kind: RolloutKind,
+    /// The operator.
+    pub(in crate::supervisor) by: String,
+    pub(in crate::supervisor) since: SystemTime,
+}
+
+/// A rollout in progress, or one that has stopped.
+#[derive(Clone, Debug)]
+pub(in crate::supervisor) struct Rollout {
+    pub(in crate::supervisor) order: Order,
+    pub(in crate::supervisor) settings: Settings,
+    steps: VecDeque<Step>,
+    current: Option<Current>,
+    /// The number of nodes that take part.
+    of: usize,
+    /// The names of the nodes that take part, also of those that are gone by now.
+    names: BTreeMap<NodeId, String>,
+    outcome: Option<Result<(), Failure>>,
+}
+
+#[derive(Clone, Debug)]
+struct Current {
+    step: Step,
+    /// When the step fails, or ends; `None` for one that takes as long as it takes.
+    until: Option<Instant>,
+}
+
+/// Why a rollout has stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) struct Failure {
+    /// The node that is the reason.
+    pub(in crate::supervisor) node: Option<NodeId>,
+    pub(in crate::supervisor) why: String,
+    /// Whether it is a replaced node that did not do, so that the way back is safer.
+    pub(in crate::supervisor) is_of_replacement: bool,
+}
+
+/// What a rollout sees of the cluster.
+pub(in crate::supervisor) trait View {
+    /// The condition of the node's process.
+    fn condition(&self, node: NodeId) -> Condition;
+    /// Whether the node gets clients, at every balancer instance.
+    fn serves(&self, node: NodeId) -> bool;
+    /// A node that does not serve although no order keeps clients from it, and why; the given ones
+    /// are left out.
+    fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)>;
+    /// Whether the node gets no new clients, and how many connections it has; `None` while that is
+    /// not known.
+    fn left(&self, node: NodeId) -> Option<u64>;
+    /// The end of the latest [`Step::Apply`].
+    fn applied(&self) -> Option<Result<(), String>>;
+    /// Why the nodes in [`Step::Hold`] must not stay, by their figures; `is_over` at the end of the
+    /// hold.
+    fn objection(&self, is_over: bool) -> Option<String>;
+}
+
+impl Rollout {
+    /// The rollout that does `work`.
+    pub(in crate::supervisor) fn new(
+        order: Order,
+        settings: Settings,
+        work: &Work,
+        names: BTreeMap<NodeId, String>,
+    ) -> Rollout {
+        let steps: VecDeque<Step> = work.steps(settings.batches).into();
+        Rollout {
+            order,
+            settings,
+            of: handled(&steps).len(),
+            steps,
+            current: None,
+            names,
+            outcome: None,
+        }
+    }
+
+    /// A rollout of an earlier supervisor, which does not go on by itself.
+    pub(in crate::supervisor) fn stopped(order: Order, settings: Settings, why: String) -> Rollout {
+        Rollout {
+            order,
+            settings,
+            steps: VecDeque::new(),
+            current: None,
+            of: 0,
+            names: BTreeMap::new(),
+            outcome: Some(Err(outside(None, why))),
+        }
+    }
+
+    /// Adds to the reason why it has stopped.
+    pub(in crate::supervisor) fn add_reason(&mut self, more: &str) {
+        if let Some(Err(failure)) = &mut self.outcome {
+            failure.why = format!("{}; {more}", failure.why);
+        }
+    }
+
+    /// How it has ended, if it has.
+    pub(in crate::supervisor) const fn outcome(&self) -> Option<&Result<(), Failure>> {
+        self.outcome.as_ref()
+    }
+
+    /// Whether it goes on.
+    pub(in crate::supervisor) const fn is_running(&self) -> bool {
+        self.outcome.is_none()
+    }
+
+    /// The step in progress.
+    pub(in crate::supervisor) fn step(&self) -> Option<&Step> {
+        self.current.as_ref().map(|current| &current.step)
+    }
+
+    /// The number of the node that is being handled, from 1, and how many there are.
+    pub(in crate::supervisor) fn progress(&self) -> (usize, usize) {
+        let left = handled(self.step().into_iter().chain(&self.steps)).len();
+        let done = self.of.saturating_sub(left);
+        ((done + 1).min(self.of.max(1)), self.of.max(1))
+    }
+
+    /// The names of these nodes, for people.
+    pub(in crate::supervisor) fn names(&self, nodes: &[NodeId]) -> String {
+        let names: Vec<&str> = nodes
+            .iter()
+            .filter_map(|node| self.names.get(node))
+            .map(String::as_str)
+            .collect();
+        names.join(", ")
+    }
+
+    /// When time matters to it next.
+    pub(in crate::supervisor) fn wakes_at(&self) -> Option<Instant> {
+        self.current.as_ref()?.until.filter(|_| self.is_running())
+    }
+
+    /// Ends the step in progress if that is seen. Returns the step that begins then.
+    pub(in crate::supervisor) fn advance(&mut self, view: &impl View, now: Instant) -> Option<Step> {
+        if !self.is_running() {
+            return None;
+        }
+        if let Some(current) = &self.current {
+            match self.seen(current, view, now) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(failure) => {
+                    self.outcome = Some(Err(failure));
+                    return None;
+                }
+            }
+        }
+        let Some(step) = self.steps.pop_front() else {
+            self.current = None;
+            self.outcome = Some(Ok(()));
+            return None;
+        };
+        let until = self.allowed(&step).map(|allowed| now + allowed);
+        self.current = Some(Current {
+            step: step.clone(),
+            until,
+        });
+        Some(step)
+    }
+
+    // Private
+
+    /// The time that the step may take.
+    fn allowed(&self, step: &Step) -> Option<Duration> {
+        let settings = &self.settings;
+        Some(match step {
+            Step::Apply => APPLY_TIMEOUT,
+            Step::Await(_) | Step::Start(_) | Step::Ready(_) => settings.start_timeout,
+            Step::Drain(_) => settings.close_after? + LINGER,
+            Step::Stop(_) => STOP_TIMEOUT,
+            Step::Hold(_) => settings.hold,
+            Step::Renew(_) | Step::Forget(_) => Duration::ZERO,
+        })
+    }
+
+    /// Whether the step is done.
+    fn seen(&self, current: &Current, view: &impl View, now: Instant) -> Result<bool, Failure> {
+        let is_late = current.until.is_some_and(|until| now >= until);
+        match &current.step {
+            Step::Renew(_) | Step::Forget(_) => Ok(true),
+            Step::Apply => match view.applied() {
+                Some(Ok(())) => Ok(true),
+                Some(Err(why)) => Err(outside(None, why)),
+                None if is_late => Err(outside(None, "the balancer did not take over in time".to_owned())),
+                None => Ok(false),
+            },
+            Step::Await(nodes) => match view.failing(nodes) {
+                None => Ok(true),
+                Some((node, why)) if is_late => {
+                    let name = self.names(&[node]);
+                    let name = if name.is_empty() { "another node" } else { &name };
+                    Err(outside(Some(node), format!("{name} does not serve: {why}")))
+                }
+                Some(_) => Ok(false),
+            },
+            // Connections that survive being closed do not keep their node.
+            Step::Drain(nodes) => Ok(is_late || nodes.iter().all(|node| view.left(*node) == Some(0))),
+            Step::Stop(nodes) => {
+                let running = nodes
+                    .iter()
+                    .find(|node| view.condition(**node) != Condition::Down);
+                match running {
+                    None => Ok(true),
+                    Some(node) if is_late => Err(outside(Some(*node), "it did not end in time".to_owned())),
+                    Some(_) => Ok(false),
+                }
+            }
+            Step::Start(nodes) => all_start(nodes, view, is_late),
+            Step::Ready(nodes) => {
+                all_start(nodes, view, false)?;
+                match nodes.iter().find(|node| !view.serves(**node)) {
+                    None => Ok(true),
+                    Some(node) if is_late => Err(replaced(*node, "it got no clients in time".to_owned())),
+                    Some(_) => Ok(false),
+                }
+            }
+            Step::Hold(nodes) => {
+                all_start(nodes, view, false)?;
+                match (view.objection(is_late), nodes.first()) {
+                    (Some(why), Some(node)) => Err(replaced(*node, why)),
+                    _ => Ok(is_late),
+                }
+            }
+        }
+    }
+}
+
+// Private
+
+fn outside(node: Option<NodeId>, why: String) -> Failure {
+    Failure {
+        node,
+        why,
+        is_of_replacement: false,
+    }
+}
+
+fn replaced(node: NodeId, why: String) -> Failure {
+    Failure {
+        node: Some(node),
+        why,
+        is_of_replacement: true,
+    }
+}
+
+/// Whether all of the nodes answer; fails when one has died.
+fn all_start(nodes: &[NodeId], view: &impl View, is_late: bool) -> Result<bool, Failure> {
+    let mut all = true;
+    for node in nodes {
+        match view.condition(*node) {
+            Condition::Up => {}
+            Condition::Dead(why) => return Err(replaced(*node, why)),
+            Condition::Down | Condition::Starting if is_late => {
+                return Err(replaced(*node, "it did not answer in time".to_owned()));
+            }
+            Condition::Down | Condition::Starting => all = false,
+        }
+    }
+    Ok(all)
+}

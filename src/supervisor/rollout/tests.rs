@@ -1,0 +1,369 @@
+//! A rollout as a machine: random work, deaths and delays in a small world, judged by what an operator
+//! was promised.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
+
+use proptest::prelude::*;
+
+use super::state::{Failure, Order, Rollout, Settings, View};
+use super::steps::{Batches, Step, Work};
+use crate::api::RolloutKind;
+use crate::profile::NodeId;
+use crate::supervisor::waves::Condition;
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const TURN: Duration = Duration::from_secs(1);
+
+/// Nodes that exist only in the test.
+struct World {
+    nodes: BTreeMap<NodeId, Node>,
+    applied: Option<Result<(), String>>,
+    objection: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    condition: Condition,
+    is_drained: bool,
+    connections: u64,
+    /// Whether a new process of it answers.
+    works: bool,
+    /// How often it was started again.
+    starts: u32,
+}
+
+impl View for World {
+    fn condition(&self, node: NodeId) -> Condition {
+        self.nodes
+            .get(&node)
+            .map_or(Condition::Down, |node| node.condition.clone())
+    }
+
+    fn serves(&self, node: NodeId) -> bool {
+        self.nodes
+            .get(&node)
+            .is_some_and(|node| node.condition == Condition::Up && !node.is_drained)
+    }
+
+    fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
+        let others = self
+            .nodes
+            .iter()
+            .filter(|(id, node)| !left_out.contains(id) && !node.is_drained);
+        let mut failing = others.filter(|(id, _)| !self.serves(**id));
+        failing.next().map(|(id, _)| (*id, "it is down".to_owned()))
+    }
+
+    fn left(&self, node: NodeId) -> Option<u64> {
+        self.nodes.get(&node).map(|node| node.connections)
+    }
+
+    fn applied(&self) -> Option<Result<(), String>> {
+        self.applied.clone()
+    }
+
+    fn objection(&self, _is_over: bool) -> Option<String> {
+        self.objection.clone()
+    }
+}
+
+impl World {
+    fn of(ids: impl Iterator<Item = u32>) -> World {
+        let node = Node {
+            condition: Condition::Up,
+            is_drained: false,
+            connections: 3,
+            works: true,
+            starts: 0,
+        };
+        World {
+            nodes: ids.map(|id| (NodeId(id), node.clone())).collect(),
+            applied: None,
+            objection: None,
+        }
+    }
+
+    /// What the core would do for the step.
+    fn carry_out(&mut self, step: &Step, added: &[NodeId]) {
+        match step {
+            Step::Apply => {
+                self.applied = Some(Ok(()));
+                for node in added {
+                    self.nodes.entry(*node).or_insert(Node {
+                        condition: Condition::Down,
+                        is_drained: false,
+                        connections: 0,
+                        works: true,
+                        starts: 0,
+                    });
+                }
+            }
+            Step::Await(_) | Step::Renew(_) | Step::Hold(_) => {}
+            Step::Drain(nodes) => self.each(nodes, |node| node.is_drained = true),
+            Step::Stop(nodes) => self.each(nodes, |node| {
+                node.condition = Condition::Down;
+                node.connections = 0;
+            }),
+            Step::Start(nodes) => self.each(nodes, |node| {
+                node.starts += 1;
+                node.condition = if node.works {
+                    Condition::Up
+                } else {
+                    Condition::Dead("exit code 1".to_owned())
+                };
+            }),
+            Step::Ready(nodes) => self.each(nodes, |node| node.is_drained = false),
+            Step::Forget(nodes) => self.nodes.retain(|node, _| !nodes.contains(node)),
+        }
+    }
+
+    /// Clients of drained nodes leave.
+    fn pass_time(&mut self) {
+        for node in self.nodes.values_mut().filter(|node| node.is_drained) {
+            node.connections = node.connections.saturating_sub(1);
+        }
+    }
+
+    fn each(&mut self, nodes: &[NodeId], change: impl Fn(&mut Node)) {
+        for id in nodes {
+            if let Some(node) = self.nodes.get_mut(id) {
+                change(node);
+            }
+        }
+    }
+}
+
+fn ids(ids: &[u32]) -> Vec<NodeId> {
+    ids.iter().copied().map(NodeId).collect()
+}
+
+fn settings(canary: usize, batch: usize) -> Settings {
+    Settings {
+        batches: Batches { canary, batch },
+        close_after: None,
+        start_timeout: START_TIMEOUT,
+        hold: Duration::from_secs(10),
+    }
+}
+
+fn rollout(work: &Work, settings: Settings) -> Rollout {
+    let order = Order {
+        kind: RolloutKind::Reload,
+        by: "root".to_owned(),
+        since: SystemTime::UNIX_EPOCH,
+    };
+    let names = work.nodes().map(|node| (node, format!("node{node}"))).collect();
+    Rollout::new(order, settings, work, names)
+}
+
+/// Lets the rollout go on for so many turns; returns the steps that have begun.
+fn run(rollout: &mut Rollout, world: &mut World, work: &Work, turns: u32) -> Vec<Step> {
+    let start = Instant::now();
+    let mut begun = Vec::new();
+    for turn in 0..turns {
+        while let Some(step) = rollout.advance(world, start + TURN * turn) {
+            world.applied = None;
+            world.carry_out(&step, &work.added);
+            begun.push(step);
+        }
+        world.pass_time();
+    }
+    begun
+}
+
+fn failure(rollout: &Rollout) -> Option<&Failure> {
+    rollout.outcome().and_then(|outcome| outcome.as_ref().err())
+}
+
+#[test]
+fn canaries_are_replaced_first_and_held() {
+    let work = Work {
+        replaced: ids(&[1, 2, 3, 4]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(1, 2));
+    let mut world = World::of(1..=4);
+    let steps = run(&mut rollout, &mut world, &work, 60);
+    let held = steps.iter().position(|step| *step == Step::Hold(ids(&[1])));
+    let second = steps.iter().position(|step| *step == Step::Drain(ids(&[2, 3])));
+    assert!(held.is_some() && held < second, "{steps:?}");
+    assert_eq!(rollout.outcome(), Some(&Ok(())));
+    assert_eq!(rollout.progress(), (4, 4));
+    assert!(
+        world
+            .nodes
+            .values()
+            .all(|node| node.starts == 1 && !node.is_drained)
+    );
+}
+
+#[test]
+fn a_version_that_ends_stops_the_rollout_at_the_first_node() {
+    let work = Work {
+        replaced: ids(&[1, 2]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(1, 1));
+    let mut world = World::of(1..=2);
+    world.nodes.get_mut(&NodeId(1)).unwrap().works = false;
+    run(&mut rollout, &mut world, &work, 60);
+    let failure = failure(&rollout).unwrap();
+    assert_eq!((failure.node, failure.is_of_replacement), (Some(NodeId(1)), true));
+    assert_eq!(rollout.progress(), (1, 2));
+    assert!(world.serves(NodeId(2)) && world.nodes[&NodeId(2)].starts == 0);
+}
+
+#[test]
+fn bad_figures_of_a_canary_stop_the_rollout() {
+    let work = Work {
+        replaced: ids(&[1, 2]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(1, 1));
+    let mut world = World::of(1..=2);
+    run(&mut rollout, &mut world, &work, 6);
+    assert_eq!(rollout.step(), Some(&Step::Hold(ids(&[1]))));
+    world.objection = Some("12 % of its answers are 5xx".to_owned());
+    run(&mut rollout, &mut world, &work, 1);
+    assert_eq!(failure(&rollout).unwrap().why, "12 % of its answers are 5xx");
+}
+
+#[test]
+fn clients_that_stay_are_waited_for_unless_they_are_closed() {
+    let work = Work {
+        removed: ids(&[2]),
+        ..Work::default()
+    };
+    let forever = || {
+        let mut world = World::of(1..=2);
+        world.nodes.get_mut(&NodeId(2)).unwrap().connections = 1_000_000;
+        world
+    };
+    let mut patient = rollout(&work, settings(0, 1));
+    run(&mut patient, &mut forever(), &work, 600);
+    assert_eq!(patient.step(), Some(&Step::Drain(ids(&[2]))));
+    let closing = Settings {
+        close_after: Some(Duration::from_secs(5)),
+        ..settings(0, 1)
+    };
+    let mut closing = rollout(&work, closing);
+    let mut world = forever();
+    run(&mut closing, &mut world, &work, 600);
+    assert_eq!(closing.outcome(), Some(&Ok(())));
+    assert!(!world.nodes.contains_key(&NodeId(2)));
+}
+
+#[test]
+fn nodes_that_operators_have_drained_or_stopped_stay_so() {
+    let work = Work {
+        replaced: ids(&[1, 2, 3]),
+        drained: BTreeSet::from([NodeId(1)]),
+        stopped: BTreeSet::from([NodeId(2)]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(0, 1));
+    let mut world = World::of(1..=3);
+    world.each(&ids(&[1, 2]), |node| node.is_drained = true);
+    world.each(&ids(&[2]), |node| node.condition = Condition::Down);
+    run(&mut rollout, &mut world, &work, 60);
+    assert_eq!(rollout.outcome(), Some(&Ok(())));
+    let starts: Vec<u32> = world.nodes.values().map(|node| node.starts).collect();
+    assert_eq!(starts, [1, 0, 1]);
+    assert!(world.nodes[&NodeId(1)].is_drained && world.nodes[&NodeId(2)].is_drained);
+}
+
+/// What happens in a turn.
+#[derive(Clone, Debug)]
+enum Chance {
+    Nothing,
+    Dies(u32),
+    Recovers(u32),
+    Objection,
+    NotApplied,
+}
+
+fn chances() -> impl Strategy<Value = Vec<Chance>> {
+    let chance = prop_oneof![
+        8 => Just(Chance::Nothing),
+        1 => (1..=9u32).prop_map(Chance::Dies),
+        2 => (1..=9u32).prop_map(Chance::Recovers),
+        1 => Just(Chance::Objection),
+        1 => Just(Chance::NotApplied),
+    ];
+    prop::collection::vec(chance, 0..200)
+}
+
+fn work() -> impl Strategy<Value = Work> {
+    (0..=3u32, 0..=6u32, 0..=2u32, any::<bool>()).prop_map(|(added, replaced, removed, drained)| Work {
+        added: (10..10 + added).map(NodeId).collect(),
+        replaced: (1..=replaced).map(NodeId).collect(),
+        removed: (7..7 + removed).map(NodeId).collect(),
+        drained: drained.then_some(NodeId(1)).into_iter().collect(),
+        ..Work::default()
+    })
+}
+
+proptest! {
+    /// Whatever dies: at most one batch is away by the rollout at a time, each node is replaced once
+    /// at most and never after a failure, and a rollout that is done has done all of its work.
+    #[test]
+    fn at_most_one_batch_is_away(
+        work in work(), canary in 0..3usize, batch in 1..4usize, chances in chances()
+    ) {
+        let mut rollout = rollout(&work, settings(canary, batch));
+        let mut world = World::of(1..=8);
+        world.each(&work.drained.iter().copied().collect::<Vec<_>>(), |node| node.is_drained = true);
+        let begin = Instant::now();
+        let most = canary.max(batch).max(work.removed.len());
+        let mut replaced = BTreeSet::new();
+        for turn in 0..400u32 {
+            let now = begin + TURN * turn;
+            match chances.get(turn as usize).unwrap_or(&Chance::Nothing) {
+                Chance::Nothing => {}
+                Chance::Dies(id) => world.each(&[NodeId(*id)], |node| {
+                    if node.condition == Condition::Up {
+                        node.condition = Condition::Dead("killed".to_owned());
+                    }
+                }),
+                Chance::Recovers(id) => world.each(&[NodeId(*id)], |node| {
+                    if matches!(node.condition, Condition::Dead(_)) {
+                        node.condition = Condition::Up;
+                    }
+                }),
+                Chance::Objection => world.objection = Some("bad".to_owned()),
+                Chance::NotApplied => world.applied = Some(Err("refused".to_owned())),
+            }
+            while let Some(step) = rollout.advance(&world, now) {
+                if let Step::Drain(nodes) = &step {
+                    let away = world.nodes.iter().filter(|(id, node)| node.is_drained && !work.drained.contains(*id));
+                    prop_assert!(away.count() + nodes.len() <= most + work.drained.len(), "{step:?}");
+                }
+                if let Step::Renew(nodes) = &step {
+                    for node in nodes {
+                        prop_assert!(replaced.insert(*node), "{node:?} is replaced again");
+                    }
+                }
+                if let Step::Await(_) = &step {
+                    prop_assert!(rollout.is_running());
+                }
+                world.applied = None;
+                world.objection = None;
+                world.carry_out(&step, &work.added);
+                let (step, of) = rollout.progress();
+                prop_assert!(step >= 1 && step <= of);
+            }
+            world.pass_time();
+            if !rollout.is_running() {
+                prop_assert!(rollout.advance(&world, now).is_none());
+                break;
+            }
+        }
+        prop_assert!(!rollout.is_running(), "it neither ends nor fails");
+        if rollout.outcome() == Some(&Ok(())) {
+            prop_assert_eq!(replaced.len(), work.replaced.len());
+            prop_assert!(work.removed.iter().all(|node| !world.nodes.contains_key(node)));
+            prop_assert!(work.added.iter().all(|node| world.nodes.contains_key(node)));
+        }
+    }
+}
