@@ -5,6 +5,9 @@ use crate::base::stats::{Draws, Spread, percentile};
 use crate::plan::ChosenBy;
 use crate::profile::Targets;
 
+/// A difference that may come from counting one node a few milliseconds after another.
+const A_FEW_CONNECTIONS: f64 = 8.0;
+
 /// Nodes that have had the same time to get connections, compared with one another.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Comparison<'a> {
@@ -44,6 +47,11 @@ impl<'a> Comparison<'a> {
     /// chance allows.
     pub(super) fn is_even(&self, targets: &Targets) -> bool {
         self.spread.variance_percent < targets.variance.get() || self.is_chance
+    }
+
+    /// Whether a few connections explain the difference: some begin and end while they are counted.
+    pub(super) fn is_within_a_few(&self) -> bool {
+        self.spread.max - self.spread.min <= A_FEW_CONNECTIONS
     }
 
     /// The nodes that hold far more or fewer connections than the others. A node counts if it is

@@ -7,7 +7,8 @@ use crate::api::{Alert, AlertKind, Node, NodeState};
 /// Nodes outside the band, and the distribution as a whole.
 pub(super) fn uneven(case: &Case) -> Vec<Alert> {
     let Case { targets, status, .. } = *case;
-    let Some(compared) = Comparison::of(status).filter(|compared| !compared.is_even(targets)) else {
+    let is_uneven = |compared: &Comparison| !compared.is_even(targets) && !compared.is_within_a_few();
+    let Some(compared) = Comparison::of(status).filter(is_uneven) else {
         return Vec::new();
     };
     // The reference's alert: under 20,000 or over 30,000 connections where 25,000 are the mean.
@@ -65,6 +66,15 @@ mod tests {
                 "out-of-band n40000 has 40000 connections, beyond 20% of the mean 30000",
                 "uneven - connections are uneven: variance 50.0% (target: <5%)"
             ]
+        );
+    }
+
+    #[test]
+    fn a_difference_of_a_few_connections_raises_no_alert() {
+        assert!(alerts_of(up(&[58, 54, 50, 52]), &Facts::default()).is_empty());
+        assert_eq!(
+            alerts_of(up(&[59, 54, 50, 53]), &Facts::default()),
+            ["uneven - connections are uneven: variance 16.7% (target: <5%)"]
         );
     }
 

@@ -60,7 +60,7 @@ impl Core {
         undone: Vec<String>,
         now: Instant,
     ) {
-        if !self.link.accept(id, node, state) {
+        if !self.link.accept(id, node, state, now) {
             return;
         }
         self.note_undone(node, undone);

@@ -30,6 +30,8 @@ pub(in crate::supervisor) struct BalancerLink {
 struct Connection {
     /// The states that the instance has accepted.
     accepted: DesiredStates,
+    /// When it accepted the last of them.
+    accepted_at: Option<Instant>,
     /// Whether the instance answers that a stop is announced.
     announces: bool,
     task: AbortHandle,
@@ -93,6 +95,7 @@ impl BalancerLink {
     pub(in crate::supervisor) fn connect(&mut self, id: ChildId, task: AbortHandle) {
         let connection = Connection {
             accepted: DesiredStates::new(),
+            accepted_at: None,
             announces: false,
             task,
         };
@@ -118,12 +121,26 @@ impl BalancerLink {
 
     /// The instance has accepted the state of the node. Returns false for an instance that is not
     /// connected any more, and for a node that is gone.
-    pub(in crate::supervisor) fn accept(&mut self, id: ChildId, node: &str, state: DesiredState) -> bool {
+    pub(in crate::supervisor) fn accept(
+        &mut self,
+        id: ChildId,
+        node: &str,
+        state: DesiredState,
+        now: Instant,
+    ) -> bool {
         let is_known = self.desired.borrow().contains_key(node);
-        let connection = self.connections.get_mut(&id).filter(|_| is_known);
-        connection
-            .map(|it| it.accepted.insert(node.to_owned(), state))
-            .is_some()
+        let Some(connection) = self.connections.get_mut(&id).filter(|_| is_known) else {
+            return false;
+        };
+        connection.accepted.insert(node.to_owned(), state);
+        connection.accepted_at = Some(now);
+        true
+    }
+
+    /// Whether the instance has accepted nothing since `time`.
+    pub(in crate::supervisor) fn is_unchanged_since(&self, id: ChildId, time: Instant) -> bool {
+        let connection = self.connections.get(&id);
+        connection.is_none_or(|it| it.accepted_at.is_none_or(|accepted| accepted <= time))
     }
 
     /// The states that the instance has accepted; `None` while it is not connected.
@@ -231,17 +248,20 @@ mod tests {
 
     #[tokio::test]
     async fn an_instance_is_in_sync_when_it_has_accepted_every_node_that_is_left() {
-        let mut link = BalancerLink::new();
+        let (mut link, now) = (BalancerLink::new(), Instant::now());
         link.connect(BALANCER, tokio::spawn(async {}).abort_handle());
         link.publish(desired(["a", "b"]));
         for node in ["a", "b"] {
-            assert!(link.accept(BALANCER, node, DesiredState::default()));
+            assert!(link.accept(BALANCER, node, DesiredState::default(), now));
         }
         assert!(link.is_in_sync(BALANCER));
         link.publish(desired(["b", "c"]));
         assert!(!link.is_in_sync(BALANCER), "`c` is new");
-        assert!(link.accept(BALANCER, "c", DesiredState::default()));
-        assert!(!link.accept(BALANCER, "a", DesiredState::default()), "it is gone");
+        assert!(link.accept(BALANCER, "c", DesiredState::default(), now));
+        assert!(
+            !link.accept(BALANCER, "a", DesiredState::default(), now),
+            "it is gone"
+        );
         assert!(link.is_in_sync(BALANCER));
     }
 }

@@ -6,8 +6,8 @@
 //!                                                                  └──────▶ pending orders: are they in force?
 //! ```
 //!
-//! Findings do not count while an order, a start or a reload is in progress: a difference is then
-//! expected.
+//! Findings do not count while an order, a start or a reload is in progress, and when the inspection
+//! began before the order was accepted: a difference is then expected.
 
 mod files;
 mod sightings;
@@ -243,7 +243,8 @@ impl Core {
             Finding::Server(found) => self.spec.cluster.node(&found.node).is_some(),
             _ => true,
         });
-        if self.is_settled(id) {
+        // What an earlier inspection saw may be the state before the last order.
+        if self.is_settled(id) && self.link.is_unchanged_since(id, asked) {
             self.overrides.sightings.saw(id, &found, now);
         } else {
             self.overrides.sightings.missed(id, &found);
