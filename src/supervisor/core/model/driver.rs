@@ -269,6 +269,9 @@ impl Driver {
             return Ok(());
         };
         self.oracle.died(&fake.child, fake.signals.is_empty(), self.now);
+        if !fake.answered && !fake.signals.is_empty() {
+            self.oracle.stopped_before_an_answer(&fake.child);
+        }
         self.ended.push(process);
         let how = "ended".to_owned();
         self.send(CoreEvent::Ended { process, how })

@@ -20,6 +20,9 @@ pub(super) struct Oracle {
     pub(super) drained: BTreeMap<String, bool>,
     /// Nodes that a drain has stopped.
     pub(super) stopped_by_drain: BTreeSet<String>,
+    /// Nodes without connections that a drain was to stop during a stop of the cluster. The next
+    /// supervisor may find them stopped by either.
+    may_be_stopped_by_drain: BTreeSet<String>,
     pub(super) is_stopping: bool,
     pub(super) is_rolling: bool,
     /// Whether a start beside running children has failed: those that did not serve then were
@@ -28,7 +31,7 @@ pub(super) struct Oracle {
     pub(super) waiting: Vec<Waiting>,
     pub(super) deaths: BTreeMap<String, Deaths>,
     /// Nodes that may have died more often than `deaths` says: another program has answered in their
-    /// place, or they died while nodes were started.
+    /// place, they never answered, or they died while nodes were started.
     pub(super) undercounted: BTreeSet<String>,
     /// When the supervisor was last late, or began.
     pub(super) disturbed: Instant,
@@ -51,6 +54,7 @@ impl Oracle {
             policy,
             drained: BTreeMap::new(),
             stopped_by_drain: BTreeSet::new(),
+            may_be_stopped_by_drain: BTreeSet::new(),
             is_stopping: false,
             is_rolling: true,
             has_failed_to_join: false,
@@ -68,6 +72,7 @@ impl Oracle {
         if !adopts {
             self.drained.clear();
             self.stopped_by_drain.clear();
+            self.may_be_stopped_by_drain.clear();
         }
         // Their clients have lost the connection.
         self.waiting.clear();
@@ -116,6 +121,12 @@ impl Oracle {
         self.undercounted.insert(child.to_owned());
     }
 
+    /// A process was stopped before it had answered: by an order, or because it took too long, which
+    /// counts as a death.
+    pub(super) fn stopped_before_an_answer(&mut self, child: &str) {
+        self.undercounted.insert(child.to_owned());
+    }
+
     /// What is known of nodes that are not part of the cluster any more does not matter.
     pub(super) fn keep_only_nodes_of(&mut self, spec: &Spec) {
         let is_there = |name: &String| spec.cluster.node(name).is_some();
@@ -138,9 +149,15 @@ impl Oracle {
 
     /// A node has no connections any more.
     pub(super) fn emptied(&mut self, node: &str) {
-        if self.drained.get(node) == Some(&true) && !self.is_stopping {
-            self.stopped_by_drain.insert(node.to_owned());
+        if self.drained.get(node) != Some(&true) {
+            return;
         }
+        let stopped = if self.is_stopping {
+            &mut self.may_be_stopped_by_drain
+        } else {
+            &mut self.stopped_by_drain
+        };
+        stopped.insert(node.to_owned());
     }
 
     pub(super) fn stopped(&mut self) {
@@ -182,7 +199,8 @@ impl Oracle {
             None => {}
         }
         // A node that is stopped stays stopped until it is made ready.
-        let stays_stopped = self.stopped_by_drain.contains(&order.node);
+        let stays_stopped = self.stopped_by_drain.contains(&order.node)
+            || self.may_be_stopped_by_drain.contains(&order.node);
         self.drained
             .insert(order.node.clone(), order.stop || stays_stopped);
         Ok(())
@@ -196,6 +214,7 @@ impl Oracle {
             }
             self.drained.remove(node);
             self.stopped_by_drain.remove(node);
+            self.may_be_stopped_by_drain.remove(node);
             self.deaths.remove(node);
         }
         Ok(())

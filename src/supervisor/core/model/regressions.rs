@@ -107,3 +107,20 @@ fn nodes_come_and_go_while_everything_works() {
         run(kind, &steps).unwrap();
     }
 }
+
+#[test]
+fn a_process_that_never_answers_in_time_counts_as_a_death() {
+    let steps = [
+        Step::SupervisorDies,
+        Step::Die(0),
+        Step::FailSpawns(3),
+        Step::SupervisorDies,
+        Step::Elapse(6_417),
+        Step::Elapse(7_617),
+        Step::Elapse(10_141),
+        Step::Elapse(6_525),
+    ];
+    for kind in BalancerKind::ALL {
+        run(kind, &steps).unwrap();
+    }
+}
