@@ -199,8 +199,8 @@ impl Oracle {
             None => {}
         }
         // A node that is stopped stays stopped until it is made ready.
-        let stays_stopped = self.stopped_by_drain.contains(&order.node)
-            || self.may_be_stopped_by_drain.contains(&order.node);
+        let stays_stopped =
+            self.stopped_by_drain.contains(&order.node) || self.may_be_stopped_by_drain.contains(&order.node);
         self.drained
             .insert(order.node.clone(), order.stop || stays_stopped);
         Ok(())
