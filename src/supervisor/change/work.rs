@@ -61,6 +61,13 @@ pub(super) fn work(
             work.external.insert(node.id);
         }
     }
+    let answers: BTreeSet<NodeId> = snapshot
+        .nodes
+        .iter()
+        .filter(|node| node.state.answers())
+        .map(|node| node.id)
+        .collect();
+    work.replaced.sort_by_key(|node| answers.contains(node));
     for node in &snapshot.nodes {
         if node.drained && !snapshot.remains.drained.contains(&node.id) {
             work.drained.insert(node.id);

@@ -123,6 +123,8 @@ impl Core {
             Drain::new(order, now)
         };
         self.drains.begin(&order.node, drain);
+        // A rollout that has drained it does not end the operator's drain.
+        self.rollouts.drained.remove(&node);
         self.write_orders();
         if drain.counts() {
             self.count();
@@ -137,6 +139,7 @@ impl Core {
         let id = ChildId::Node(node);
         tracing::info!(node = order.node, "ready");
         let drain = self.drains.end(&order.node);
+        self.rollouts.drained.remove(&node);
         if drain.is_some_and(|drain| drain.has_stopped()) {
             let deadline = now + self.spec.launch.timeout.duration();
             self.waves = Waves::new(Verb::Join, vec![vec![id]], deadline);

@@ -44,10 +44,28 @@ impl View for Seen<'_> {
         self.0.why_not_serving(node).is_none()
     }
 
+    fn silence(&self, node: NodeId) -> Option<String> {
+        let state = self.0.node_state(node);
+        (!state.answers()).then(|| format!("it is {}", state.name()))
+    }
+
+    fn is_drained_by_operator(&self, node: NodeId) -> bool {
+        self.0.is_drained_by_operator(node)
+    }
+
+    fn is_stopped_by_operator(&self, node: NodeId) -> bool {
+        self.0.is_stopped_by_drain(node)
+    }
+
     fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
         let Seen(core) = self;
         let nodes = core.spec.cluster.nodes.iter();
-        let others = nodes.filter(|node| !left_out.contains(&node.id) && !core.drains.has(&node.name));
+        let stays = |node: NodeId| {
+            let running = core.rollouts.running();
+            running.is_none_or(|running| running.target.cluster.by_id(node).is_some())
+        };
+        let others = nodes
+            .filter(|node| !left_out.contains(&node.id) && !core.drains.has(&node.name) && stays(node.id));
         let mut failing = others.filter_map(|node| Some((node.id, core.why_not_serving(node.id)?)));
         failing.next()
     }
@@ -157,6 +175,11 @@ impl Core {
         }
     }
 
+    /// Whether an operator, and not the rollout, keeps clients from the node.
+    fn is_drained_by_operator(&self, node: NodeId) -> bool {
+        self.drains.has(self.spec.node_name(node)) && !self.rollouts.drained.contains(&node)
+    }
+
     /// Why the node gets no clients; `None` if it gets some.
     fn why_not_serving(&self, node: NodeId) -> Option<String> {
         let name = &self.spec.cluster.by_id(node)?.name;
@@ -178,7 +201,7 @@ impl Core {
                     running.apply = Apply::Due;
                 }
             }
-            Step::Await(_) => {}
+            Step::Await(_) | Step::AwaitAdded(_) => {}
             Step::Hold(nodes) => self.begin_judging(&nodes),
             Step::Drain(nodes) => self.drain_for_rollout(&nodes),
             Step::Stop(nodes) => {
@@ -191,13 +214,15 @@ impl Core {
             Step::Renew(nodes) => self.renew(&nodes, now),
             Step::Start(nodes) => {
                 for node in nodes {
-                    self.apply(ChildId::Node(node), Event::Start, now);
+                    if !self.is_stopped_by_drain(node) {
+                        self.apply(ChildId::Node(node), Event::Start, now);
+                    }
                 }
             }
             Step::Ready(nodes) => {
                 for node in nodes {
-                    self.rollouts.drained.remove(&node);
-                    if let Some(node) = self.spec.cluster.by_id(node) {
+                    let was_drained = self.rollouts.drained.remove(&node);
+                    if let Some(node) = self.spec.cluster.by_id(node).filter(|_| was_drained) {
                         self.drains.end(&node.name);
                     }
                 }
@@ -212,7 +237,7 @@ impl Core {
         }
     }
 
-    /// Drains nodes that no operator has drained.
+    /// Drains the nodes. A drain by an operator stays as it is.
     fn drain_for_rollout(&mut self, nodes: &[NodeId]) {
         let Some(running) = &mut self.rollouts.current else {
             return;
@@ -223,10 +248,10 @@ impl Core {
             let Some(name) = self.spec.cluster.by_id(*node).map(|node| node.name.clone()) else {
                 continue;
             };
-            let is_new = !self.drains.has(&name);
-            if is_new || self.rollouts.drained.contains(node) {
-                self.rollouts.drained.insert(*node);
+            if self.drains.has(&name) && !self.rollouts.drained.contains(node) {
+                continue;
             }
+            self.rollouts.drained.insert(*node);
             let order = DrainOrder {
                 node: name.clone(),
                 deadline: close_after.map(Period::from),
@@ -267,12 +292,13 @@ impl Core {
             || self.reloads.is_active()
             || self.switches.current().is_some()
             || (self.balanced && !self.children.is_balancer_up());
+        let is_due = |running: &Running| running.apply == Apply::Due;
+        if waits || !self.rollouts.running().is_some_and(is_due) {
+            return;
+        }
         let Some(running) = &mut self.rollouts.current else {
             return;
         };
-        if waits || running.apply != Apply::Due {
-            return;
-        }
         running.apply = Apply::InProgress;
         if let Some(first) = running.first.take() {
             return self.begin_apply(first, now);

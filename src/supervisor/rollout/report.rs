@@ -79,6 +79,7 @@ impl Running {
         match step {
             Step::Apply => "the balancer takes over the nodes".to_owned(),
             Step::Await(_) => format!("all nodes but {names} are waited for"),
+            Step::AwaitAdded(_) => format!("{names} {is} waited for"),
             Step::Drain(nodes) => {
                 let left = nodes.iter().filter_map(|node| self.left.get(node)?.latest());
                 match left.reduce(|all, more| all + more) {

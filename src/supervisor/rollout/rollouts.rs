@@ -106,6 +106,10 @@ impl Rollouts {
     /// Begins the rollout of `change`; what was in progress is given up.
     pub(in crate::supervisor) fn begin(&mut self, change: Change) {
         self.unfinished = None;
+        // A failure matters to its undo, and not to what an operator has ordered instead.
+        if change.order.kind != RolloutKind::Undo {
+            self.failed = None;
+        }
         let rollout = Rollout::new(change.order, change.settings, &change.work, change.names);
         self.current = Some(Running {
             rollout,

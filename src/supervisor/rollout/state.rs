@@ -11,7 +11,7 @@
 //! way back is another rollout, whose target is the former one. So is the way on, after a failure or
 //! the end of a supervisor: the steps are made again from what runs then.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::steps::{Batches, Step, Work, handled};
@@ -60,13 +60,15 @@ pub(in crate::supervisor) struct Rollout {
     of: usize,
     /// The names of the nodes that take part, also of those that are gone by now.
     names: BTreeMap<NodeId, String>,
+    /// Nodes that are described by the target by now.
+    renewed: BTreeSet<NodeId>,
     outcome: Option<Result<(), Failure>>,
 }
 
 #[derive(Clone, Debug)]
 struct Current {
     step: Step,
-    /// When the step fails, or ends; `None` for one that takes as long as it takes.
+    /// When the step fails, or ends; `None` for a step without a limit.
     until: Option<Instant>,
 }
 
@@ -76,7 +78,7 @@ pub(in crate::supervisor) struct Failure {
     /// The node that is the reason.
     pub(in crate::supervisor) node: Option<NodeId>,
     pub(in crate::supervisor) why: String,
-    /// Whether it is a replaced node that did not do, so that the way back is safer.
+    /// Whether a replaced node has failed, so that the way back is safer.
     pub(in crate::supervisor) is_of_replacement: bool,
 }
 
@@ -86,6 +88,12 @@ pub(in crate::supervisor) trait View {
     fn condition(&self, node: NodeId) -> Condition;
     /// Whether the node gets clients, at every balancer instance.
     fn serves(&self, node: NodeId) -> bool;
+    /// Why the node does not answer; `None` if it does.
+    fn silence(&self, node: NodeId) -> Option<String>;
+    /// Whether an operator keeps clients from the node.
+    fn is_drained_by_operator(&self, node: NodeId) -> bool;
+    /// Whether an operator has stopped the node.
+    fn is_stopped_by_operator(&self, node: NodeId) -> bool;
     /// A node that does not serve although no order keeps clients from it, and why; the given ones
     /// are left out.
     fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)>;
@@ -115,6 +123,7 @@ impl Rollout {
             steps,
             current: None,
             names,
+            renewed: BTreeSet::new(),
             outcome: None,
         }
     }
@@ -128,6 +137,7 @@ impl Rollout {
             current: None,
             of: 0,
             names: BTreeMap::new(),
+            renewed: BTreeSet::new(),
             outcome: Some(Err(outside(None, why))),
         }
     }
@@ -184,7 +194,10 @@ impl Rollout {
         if let Some(current) = &self.current {
             match self.seen(current, view, now) {
                 Ok(true) => {}
-                Ok(false) => return None,
+                Ok(false) => {
+                    self.current = self.current.take().map(|current| current.without_past_limit(now));
+                    return None;
+                }
                 Err(failure) => {
                     self.outcome = Some(Err(failure));
                     return None;
@@ -196,6 +209,9 @@ impl Rollout {
             self.outcome = Some(Ok(()));
             return None;
         };
+        if let Step::Renew(nodes) = &step {
+            self.renewed.extend(nodes);
+        }
         let until = self.allowed(&step).map(|allowed| now + allowed);
         self.current = Some(Current {
             step: step.clone(),
@@ -211,7 +227,7 @@ impl Rollout {
         let settings = &self.settings;
         Some(match step {
             Step::Apply => APPLY_TIMEOUT,
-            Step::Await(_) | Step::Start(_) | Step::Ready(_) => settings.start_timeout,
+            Step::Await(_) | Step::AwaitAdded(_) | Step::Start(_) | Step::Ready(_) => settings.start_timeout,
             Step::Drain(_) => settings.close_after? + LINGER,
             Step::Stop(_) => STOP_TIMEOUT,
             Step::Hold(_) => settings.hold,
@@ -227,18 +243,40 @@ impl Rollout {
             Step::Apply => match view.applied() {
                 Some(Ok(())) => Ok(true),
                 Some(Err(why)) => Err(outside(None, why)),
-                None if is_late => Err(outside(None, "the balancer did not take over in time".to_owned())),
+                None if is_late => Err(outside(
+                    None,
+                    "timed out: the balancer has not applied the configuration".to_owned(),
+                )),
                 None => Ok(false),
             },
+            Step::Await(nodes) if nodes.iter().all(|node| view.silence(*node).is_some()) => Ok(true),
             Step::Await(nodes) => match view.failing(nodes) {
                 None => Ok(true),
                 Some((node, why)) if is_late => {
                     let name = self.names(&[node]);
                     let name = if name.is_empty() { "another node" } else { &name };
-                    Err(outside(Some(node), format!("{name} does not serve: {why}")))
+                    Err(Failure {
+                        node: Some(node),
+                        why: format!("{name} does not serve: {why}"),
+                        is_of_replacement: self.renewed.contains(&node),
+                    })
                 }
                 Some(_) => Ok(false),
             },
+            Step::AwaitAdded(nodes) => {
+                let serving = nodes.iter().filter(|node| view.serves(**node)).count();
+                let was_late = is_late || current.until.is_none();
+                match nodes.first() {
+                    _ if serving == nodes.len() || (was_late && serving > 0) => Ok(true),
+                    // An address may be in DNS before a node answers there. Those that go serve
+                    // meanwhile.
+                    Some(node) if is_late && self.order.kind != RolloutKind::Resolve => Err(outside(
+                        Some(*node),
+                        "timed out: it gets no clients yet".to_owned(),
+                    )),
+                    _ => Ok(false),
+                }
+            }
             // Connections that survive being closed do not keep their node.
             Step::Drain(nodes) => Ok(is_late || nodes.iter().all(|node| view.left(*node) == Some(0))),
             Step::Stop(nodes) => {
@@ -247,21 +285,32 @@ impl Rollout {
                     .find(|node| view.condition(**node) != Condition::Down);
                 match running {
                     None => Ok(true),
-                    Some(node) if is_late => Err(outside(Some(*node), "it did not end in time".to_owned())),
+                    Some(node) if is_late => Err(outside(
+                        Some(*node),
+                        "timed out: its process has not ended".to_owned(),
+                    )),
                     Some(_) => Ok(false),
                 }
             }
             Step::Start(nodes) => all_start(nodes, view, is_late),
             Step::Ready(nodes) => {
                 all_start(nodes, view, false)?;
-                match nodes.iter().find(|node| !view.serves(**node)) {
+                let is_left = |node: &&NodeId| !view.serves(**node) && !view.is_drained_by_operator(**node);
+                match nodes.iter().find(is_left) {
                     None => Ok(true),
-                    Some(node) if is_late => Err(replaced(*node, "it got no clients in time".to_owned())),
+                    Some(node) if is_late => {
+                        Err(replaced(*node, "timed out: it gets no clients yet".to_owned()))
+                    }
                     Some(_) => Ok(false),
                 }
             }
             Step::Hold(nodes) => {
                 all_start(nodes, view, false)?;
+                let mut judged = nodes.iter().filter(|node| !view.is_stopped_by_operator(**node));
+                let silent = judged.find_map(|node| Some((*node, view.silence(*node)?)));
+                if let Some((node, why)) = silent {
+                    return Err(replaced(node, why));
+                }
                 match (view.objection(is_late), nodes.first()) {
                     (Some(why), Some(node)) => Err(replaced(*node, why)),
                     _ => Ok(is_late),
@@ -272,6 +321,16 @@ impl Rollout {
 }
 
 // Private
+
+impl Current {
+    /// A limit that did not end the step does not wake anything a second time.
+    fn without_past_limit(self, now: Instant) -> Current {
+        Current {
+            until: self.until.filter(|until| now < *until),
+            ..self
+        }
+    }
+}
 
 fn outside(node: Option<NodeId>, why: String) -> Failure {
     Failure {
@@ -292,7 +351,7 @@ fn replaced(node: NodeId, why: String) -> Failure {
 /// Whether all of the nodes answer; fails when one has died.
 fn all_start(nodes: &[NodeId], view: &impl View, is_late: bool) -> Result<bool, Failure> {
     let mut all = true;
-    for node in nodes {
+    for node in nodes.iter().filter(|node| !view.is_stopped_by_operator(**node)) {
         match view.condition(*node) {
             Condition::Up => {}
             Condition::Dead(why) => return Err(replaced(*node, why)),

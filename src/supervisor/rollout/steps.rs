@@ -9,8 +9,10 @@ use crate::profile::NodeId;
 pub(in crate::supervisor) enum Step {
     /// The balancer gets the nodes that there are now.
     Apply,
-    /// All nodes but these serve.
+    /// All nodes but these serve, unless these do not answer anyway.
     Await(Vec<NodeId>),
+    /// The new nodes serve, so that others can go; after a while it is enough that one of them does.
+    AwaitAdded(Vec<NodeId>),
     /// The nodes get no new clients, and have no connections any more.
     Drain(Vec<NodeId>),
     /// The nodes are stopped.
@@ -34,11 +36,12 @@ pub(in crate::supervisor) struct Work {
     pub(in crate::supervisor) added: Vec<NodeId>,
     /// Nodes that an earlier rollout has drained, and whose description is that of the target.
     pub(in crate::supervisor) unfinished: Vec<NodeId>,
-    /// Nodes that are started again from another description, or once more from the same one.
+    /// Nodes that are started again from another description, or once more from the same one. Those
+    /// that do not answer come first: taking them away costs nothing.
     pub(in crate::supervisor) replaced: Vec<NodeId>,
     /// Nodes that go.
     pub(in crate::supervisor) removed: Vec<NodeId>,
-    /// Nodes whose process is none of this cluster's: they are neither started nor stopped.
+    /// Nodes that this cluster neither starts nor stops.
     pub(in crate::supervisor) external: BTreeSet<NodeId>,
     /// Replaced nodes that operators have drained: they get no clients afterwards, either.
     pub(in crate::supervisor) drained: BTreeSet<NodeId>,
@@ -84,6 +87,7 @@ impl Work {
             self.replace(batch, &mut steps);
         }
         if !self.removed.is_empty() {
+            steps.push(Step::AwaitAdded(self.added.clone()));
             steps.push(Step::Drain(self.removed.clone()));
             steps.push(Step::Stop(self.own(&self.removed)));
             steps.push(Step::Forget(self.removed.clone()));
@@ -127,6 +131,7 @@ impl Step {
         match self {
             Step::Apply => None,
             Step::Await(nodes)
+            | Step::AwaitAdded(nodes)
             | Step::Drain(nodes)
             | Step::Stop(nodes)
             | Step::Renew(nodes)
@@ -139,7 +144,10 @@ impl Step {
 
     /// Whether the nodes are still to be handled when this step is to come.
     const fn handles(&self) -> bool {
-        !matches!(self, Step::Apply | Step::Await(_) | Step::Forget(_))
+        !matches!(
+            self,
+            Step::Apply | Step::Await(_) | Step::AwaitAdded(_) | Step::Forget(_)
+        )
     }
 }
 

@@ -20,6 +20,8 @@ struct World {
     nodes: BTreeMap<NodeId, Node>,
     applied: Option<Result<(), String>>,
     objection: Option<String>,
+    /// Nodes that an operator drains or stops while the rollout runs.
+    kept: BTreeSet<NodeId>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +46,19 @@ impl View for World {
         self.nodes
             .get(&node)
             .is_some_and(|node| node.condition == Condition::Up && !node.is_drained)
+    }
+
+    fn silence(&self, node: NodeId) -> Option<String> {
+        let up = self.condition(node) == Condition::Up;
+        (!up).then(|| "it is down".to_owned())
+    }
+
+    fn is_drained_by_operator(&self, node: NodeId) -> bool {
+        self.kept.contains(&node)
+    }
+
+    fn is_stopped_by_operator(&self, node: NodeId) -> bool {
+        self.kept.contains(&node) && self.condition(node) == Condition::Down
     }
 
     fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
@@ -81,6 +96,7 @@ impl World {
             nodes: ids.map(|id| (NodeId(id), node.clone())).collect(),
             applied: None,
             objection: None,
+            kept: BTreeSet::new(),
         }
     }
 
@@ -99,13 +115,13 @@ impl World {
                     });
                 }
             }
-            Step::Await(_) | Step::Renew(_) | Step::Hold(_) => {}
+            Step::Await(_) | Step::AwaitAdded(_) | Step::Renew(_) | Step::Hold(_) => {}
             Step::Drain(nodes) => self.each(nodes, |node| node.is_drained = true),
             Step::Stop(nodes) => self.each(nodes, |node| {
                 node.condition = Condition::Down;
                 node.connections = 0;
             }),
-            Step::Start(nodes) => self.each(nodes, |node| {
+            Step::Start(nodes) => self.each(&self.not_kept(nodes), |node| {
                 node.starts += 1;
                 node.condition = if node.works {
                     Condition::Up
@@ -113,7 +129,7 @@ impl World {
                     Condition::Dead("exit code 1".to_owned())
                 };
             }),
-            Step::Ready(nodes) => self.each(nodes, |node| node.is_drained = false),
+            Step::Ready(nodes) => self.each(&self.not_kept(nodes), |node| node.is_drained = false),
             Step::Forget(nodes) => self.nodes.retain(|node, _| !nodes.contains(node)),
         }
     }
@@ -123,6 +139,14 @@ impl World {
         for node in self.nodes.values_mut().filter(|node| node.is_drained) {
             node.connections = node.connections.saturating_sub(1);
         }
+    }
+
+    fn not_kept(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        nodes
+            .iter()
+            .copied()
+            .filter(|node| !self.kept.contains(node))
+            .collect()
     }
 
     fn each(&mut self, nodes: &[NodeId], change: impl Fn(&mut Node)) {
@@ -148,8 +172,12 @@ fn settings(canary: usize, batch: usize) -> Settings {
 }
 
 fn rollout(work: &Work, settings: Settings) -> Rollout {
+    rollout_of(RolloutKind::Reload, work, settings)
+}
+
+fn rollout_of(kind: RolloutKind, work: &Work, settings: Settings) -> Rollout {
     let order = Order {
-        kind: RolloutKind::Reload,
+        kind,
         by: "root".to_owned(),
         since: SystemTime::UNIX_EPOCH,
     };
@@ -271,6 +299,106 @@ fn nodes_that_operators_have_drained_or_stopped_stay_so() {
     let starts: Vec<u32> = world.nodes.values().map(|node| node.starts).collect();
     assert_eq!(starts, [1, 0, 1]);
     assert!(world.nodes[&NodeId(1)].is_drained && world.nodes[&NodeId(2)].is_drained);
+}
+
+#[test]
+fn nodes_that_do_not_answer_are_replaced_although_others_do_not_serve() {
+    let work = Work {
+        replaced: ids(&[1, 2, 3]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(0, 1));
+    let mut world = World::of(1..=3);
+    world.each(&ids(&[1, 2]), |node| {
+        node.condition = Condition::Dead("exit code 1".to_owned());
+    });
+    run(&mut rollout, &mut world, &work, 60);
+    assert_eq!(rollout.outcome(), Some(&Ok(())));
+}
+
+#[test]
+fn nodes_go_when_those_in_their_place_serve() {
+    let work = Work {
+        added: ids(&[10, 11]),
+        removed: ids(&[1]),
+        external: BTreeSet::from([NodeId(1), NodeId(10), NodeId(11)]),
+        ..Work::default()
+    };
+    let added = ids(&[10, 11]);
+    for kind in [RolloutKind::Reload, RolloutKind::Resolve] {
+        let mut rollout = rollout_of(kind, &work, settings(0, 1));
+        let mut world = World::of(1..=1);
+        run(&mut rollout, &mut world, &work, 300);
+        let is_waiting = rollout.step() == Some(&Step::AwaitAdded(added.clone())) && rollout.is_running();
+        assert_eq!(
+            is_waiting,
+            kind == RolloutKind::Resolve,
+            "{:?}",
+            rollout.outcome()
+        );
+        assert!(world.serves(NodeId(1)));
+        assert!(
+            !is_waiting || rollout.wakes_at().is_none(),
+            "it does not wake again and again"
+        );
+        if is_waiting {
+            world.each(&added[..1], |node| node.condition = Condition::Up);
+            run(&mut rollout, &mut world, &work, 60);
+            assert_eq!(rollout.outcome(), Some(&Ok(())));
+            assert!(!world.nodes.contains_key(&NodeId(1)));
+        }
+    }
+}
+
+#[test]
+fn a_canary_that_does_not_answer_any_more_has_failed() {
+    let work = Work {
+        replaced: ids(&[1, 2]),
+        external: BTreeSet::from([NodeId(1), NodeId(2)]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(1, 1));
+    let mut world = World::of(1..=2);
+    run(&mut rollout, &mut world, &work, 6);
+    assert_eq!(rollout.step(), Some(&Step::Hold(ids(&[1]))));
+    world.each(&ids(&[1]), |node| node.condition = Condition::Starting);
+    run(&mut rollout, &mut world, &work, 1);
+    let failure = failure(&rollout).unwrap();
+    assert_eq!((failure.node, failure.is_of_replacement), (Some(NodeId(1)), true));
+}
+
+#[test]
+fn a_replaced_node_that_fails_later_is_a_failure_of_the_new_version() {
+    let work = Work {
+        replaced: ids(&[1, 2, 3]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(0, 1));
+    let mut world = World::of(1..=3);
+    run(&mut rollout, &mut world, &work, 5);
+    assert_eq!(rollout.step(), Some(&Step::Drain(ids(&[2]))));
+    world.each(&ids(&[1]), |node| node.condition = Condition::Starting);
+    run(&mut rollout, &mut world, &work, 60);
+    let failure = failure(&rollout).unwrap();
+    assert_eq!((failure.node, failure.is_of_replacement), (Some(NodeId(1)), true));
+}
+
+#[test]
+fn an_operators_drain_outlives_the_rollout() {
+    let work = Work {
+        replaced: ids(&[1, 2]),
+        ..Work::default()
+    };
+    let mut rollout = rollout(&work, settings(0, 1));
+    let mut world = World::of(1..=2);
+    run(&mut rollout, &mut world, &work, 2);
+    assert_eq!(rollout.step(), Some(&Step::Drain(ids(&[1]))));
+    world.kept.insert(NodeId(1));
+    run(&mut rollout, &mut world, &work, 60);
+    assert_eq!(rollout.outcome(), Some(&Ok(())));
+    let starts: Vec<u32> = world.nodes.values().map(|node| node.starts).collect();
+    assert_eq!(starts, [0, 1]);
+    assert!(world.nodes[&NodeId(1)].is_drained);
 }
 
 /// What happens in a turn.
