@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::balancer_link::pending_reply;
 use super::balancer_link::runtime_sync::DesiredState;
-use super::change::Change;
+use super::change::{Cause, Change};
 use super::connection_count::Connections;
 use super::overrides::Observation;
 use super::prepare::{PrepareError, Prepared};
@@ -149,7 +149,7 @@ pub(super) enum CoreEvent {
     /// The balancer was asked for what it counts at each node.
     Figures(Result<BTreeMap<String, Figures>, String>),
     /// A change that no operator has ordered is prepared.
-    ChangePrepared(Result<Box<Change>, Refusal>),
+    ChangePrepared(Cause, Result<Box<Change>, Refusal>),
     /// A round of the rebalance is over.
     RebalanceRound {
         number: u64,

@@ -216,6 +216,20 @@ impl TestCluster {
 
     /// A command on this cluster, to be observed while it runs.
     pub fn beside(&self, args: &[&str]) -> std::process::Command {
+        let mut command = self.in_run_dir();
+        command
+            .args(["--port-offset", &self.ports.offset.to_string()])
+            .args(&self.args)
+            .args(args);
+        command
+    }
+
+    /// Runs a command on this cluster without the flags about the profile that it was started with.
+    pub fn run_without_flags(&self, args: &[&str]) -> Ran {
+        Ran::from(self.in_run_dir().args(args).output().unwrap())
+    }
+
+    fn in_run_dir(&self) -> std::process::Command {
         let (program, first) = self.program();
         let mut command = std::process::Command::new(program);
         command
@@ -223,9 +237,6 @@ impl TestCluster {
             .env("CLUSTERCTL_RUN_DIR", self.run_dir())
             .env(INHERITED_RUN_DIR, self.run_dir())
             .env_remove("XDG_RUNTIME_DIR")
-            .args(["--port-offset", &self.ports.offset.to_string()])
-            .args(&self.args)
-            .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command

@@ -15,6 +15,14 @@ use crate::supervisor::event::CoreEvent;
 use crate::supervisor::reload::state::{Reloaded, Reply};
 use crate::supervisor::rollout::rollouts::Running;
 
+/// The error of a change that was prepared for another state of the cluster.
+const OUTDATED: &str = "the cluster has changed since this was prepared";
+
+/// Whether the change only has to be prepared again.
+pub(in crate::supervisor) fn is_outdated(refusal: &Refusal) -> bool {
+    refusal.error == OUTDATED
+}
+
 impl Core {
     /// Begins the change. The reply is sent at once if a rollout follows, and otherwise when the
     /// balancer has carried it out.
@@ -23,7 +31,7 @@ impl Core {
             let _client_may_be_gone = reply.send(Err(refusal));
             return;
         }
-        if !change.has_rollout() {
+        if !change.has_rollout() && self.rollouts.current.is_none() {
             return self.reload(change.first, reply, now);
         }
         tracing::info!(kind = ?change.order.kind, by = change.order.by, work = ?change.work, "rollout begins");
@@ -42,17 +50,19 @@ impl Core {
         }
         if let Some(saved) = self.rollouts.unfinished.take() {
             tracing::info!(kind = ?saved.kind, by = saved.by, "the rollout of the previous supervisor goes on");
-            let names = |names: &BTreeSet<String>| -> BTreeSet<NodeId> {
+            let ids = |names: &BTreeSet<String>| -> BTreeSet<NodeId> {
                 let nodes = self.spec.cluster.nodes.iter();
                 nodes
                     .filter(|node| names.contains(&node.name))
                     .map(|node| node.id)
                     .collect()
             };
-            let (drained, replaced) = (names(&saved.drained), names(&saved.replaced));
+            let is_failed = saved.undoes.is_some() && saved.kind != RolloutKind::Undo;
             let goes_on = saved.stopped.is_none();
-            self.rollouts.restore(saved, drained, replaced, &self.spec);
-            if goes_on {
+            self.rollouts.restore(saved, ids, &self.spec);
+            if is_failed {
+                self.go_back();
+            } else if goes_on {
                 self.prepare_change(Cause::Resume);
             }
         }
@@ -65,11 +75,12 @@ impl Core {
     }
 
     /// Prepares a change that no operator has ordered; it begins when it is prepared.
-    pub(in crate::supervisor) fn prepare_change(&self, cause: Cause) {
+    pub(in crate::supervisor) fn prepare_change(&mut self, cause: Cause) {
+        self.rollouts.is_preparing |= !matches!(cause, Cause::Resolved(_));
         let (base, snapshot) = (self.spec.clone(), self.snapshot());
         let running = self.rollouts.current.as_ref().map(|running| &running.rollout);
         let close_after = running.and_then(|rollout| rollout.settings.close_after);
-        let (target, resolved) = match cause {
+        let (target, resolved) = match cause.clone() {
             Cause::Resume => (Target::Resume, None),
             Cause::Failure => (Target::Undo, None),
             Cause::Resolved(resolved) => (Target::Resume, Some(resolved)),
@@ -84,13 +95,14 @@ impl Core {
         };
         self.events.spawn(async move {
             let prepared = Change::prepare(base, &order, resolved, &snapshot).await;
-            CoreEvent::ChangePrepared(prepared.map(Box::new))
+            CoreEvent::ChangePrepared(cause, prepared.map(Box::new))
         });
     }
 
     /// A change that no operator has ordered is prepared.
     pub(in crate::supervisor) fn change_prepared(
         &mut self,
+        cause: Cause,
         prepared: Result<Box<Change>, Refusal>,
         now: Instant,
     ) {
@@ -105,6 +117,9 @@ impl Core {
             }
             Err(refusal) => Some(refusal),
         };
+        if failed.as_ref().is_some_and(is_outdated) {
+            return self.prepare_change(cause);
+        }
         if let Some(refusal) = failed {
             tracing::error!("the rollout does not go on: {}", refusal.error);
             self.rollouts.note_failure(&refusal.error);
@@ -128,9 +143,10 @@ impl Core {
         {
             return Err(running.refusal());
         }
-        if !change.work.is_empty() && !Arc::ptr_eq(&change.base, &self.spec) {
+        let is_as_prepared = Arc::ptr_eq(&change.base, &self.spec) && change.drained == self.rollouts.drained;
+        if change.has_rollout() && !is_as_prepared {
             return Err(Refusal {
-                error: "the cluster has changed since this was prepared".to_owned(),
+                error: OUTDATED.to_owned(),
                 hint: Some("try again".to_owned()),
             });
         }

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub(super) use self::begin::is_outdated;
 use self::mixture::Others;
 use self::plan::{Facts, change_plan};
 use self::sticky_clients::sticky_clients;
@@ -37,6 +38,7 @@ use super::rollout::state::{Order, Settings};
 use super::rollout::steps::Work;
 use super::snapshot::Snapshot;
 use super::spec::Spec;
+use super::state_file::Previous;
 use crate::api::{ChangeOrder, ChangePlan, ConnectionsBy, Refusal, RolloutKind};
 use crate::base::units::Period;
 use crate::profile::{NodeId, Resolved};
@@ -57,6 +59,10 @@ pub(in crate::supervisor) struct Change {
     pub(in crate::supervisor) settings: Settings,
     /// Nodes that an earlier part of it has started again.
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
+    /// Whether an earlier rollout has not ended yet, which this change takes over.
+    takes_over: bool,
+    /// Nodes that an earlier rollout kept clients from when it was prepared.
+    drained: BTreeSet<NodeId>,
 }
 
 /// Why the cluster changes without an order.
@@ -75,8 +81,12 @@ pub(in crate::supervisor) enum Cause {
 pub(in crate::supervisor) struct Remains {
     /// What it was, if it was not finished.
     pub(in crate::supervisor) order: Option<(Order, Settings)>,
+    /// Its target, if the balancer has not applied that yet.
+    pub(in crate::supervisor) pending: Option<Previous>,
     /// Nodes that it keeps clients from.
     pub(in crate::supervisor) drained: BTreeSet<NodeId>,
+    /// Nodes that it has added.
+    pub(in crate::supervisor) added: BTreeSet<NodeId>,
     /// Nodes that it has started again.
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
     /// The variables of nodes before it.
@@ -151,6 +161,8 @@ impl Change {
             }),
             settings,
             replaced: again.unwrap_or_default(),
+            takes_over: left.order.is_some(),
+            drained: left.drained.clone(),
         })
     }
 }
@@ -180,8 +192,9 @@ impl Change {
         change_plan(&self.base, &self.target, &facts)
     }
 
-    /// Whether nodes take part, and not only the balancer.
+    /// Whether it is a rollout, and not only a reload of the balancer: nodes take part, or an earlier
+    /// rollout ends with it.
     pub(in crate::supervisor) fn has_rollout(&self) -> bool {
-        !self.work.is_empty() || !self.base.others.is_empty()
+        self.takes_over || !self.work.is_empty() || !self.base.others.is_empty()
     }
 }

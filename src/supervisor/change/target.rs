@@ -65,6 +65,12 @@ pub(super) fn launch(
         .order
         .as_ref()
         .is_some_and(|(order, _)| order.kind == RolloutKind::Restart);
+    let is_discarded = order.target == Target::Undo && !is_way_back && left.pending.is_some();
+    let in_force = || (now.source.clone(), now.templates.clone());
+    let unfinished = || match left.pending.clone() {
+        Some(pending) => (pending.source, pending.templates),
+        None => in_force(),
+    };
     let (source, templates) = match &order.target {
         Target::Profile { source, templates } => (source.clone(), templates.clone()),
         Target::Count(count) => (edited(now.source.scaled(*count))?, now.templates.clone()),
@@ -76,9 +82,12 @@ pub(super) fn launch(
                 hint: None,
             });
         }
-        Target::Restart { .. } | Target::Resume => (now.source.clone(), now.templates.clone()),
-        // Another attempt to go back, or the end of a restart, which leads nowhere else.
-        Target::Undo if is_way_back || is_restart => (now.source.clone(), now.templates.clone()),
+        Target::Restart { .. } => in_force(),
+        Target::Resume => unfinished(),
+        // What ran before is in force; a restart leads nowhere else.
+        Target::Undo if is_discarded || is_restart => in_force(),
+        // Another attempt to go back.
+        Target::Undo if is_way_back => unfinished(),
         Target::Undo => match &now.previous {
             Some(Previous { source, templates }) => (source.clone(), templates.clone()),
             None => {
@@ -92,7 +101,9 @@ pub(super) fn launch(
     };
     let is_same = source.has_same_content_as(&now.source) && templates == now.templates;
     let previous = match &order.target {
+        _ if is_discarded => now.previous.clone(),
         Target::Undo if !is_restart => None,
+        Target::Resume if is_way_back => None,
         // The way back leads to what was last known to serve.
         _ if is_same || !now.others.is_empty() => now.previous.clone(),
         _ => Some(Previous {

@@ -23,6 +23,12 @@ pub(super) fn work(
     snapshot: &Snapshot,
     again: Option<&BTreeSet<NodeId>>,
 ) -> Work {
+    let remains = &snapshot.remains;
+    let serves = |id| {
+        let found = snapshot.nodes.iter().find(|node| node.id == id);
+        found.is_some_and(|node| node.state == NodeState::Up)
+    };
+    let is_unfinished = |id| remains.drained.contains(&id) || (remains.added.contains(&id) && !serves(id));
     let mut work = Work::default();
     for node in &target.cluster.nodes {
         let id = node.id;
@@ -46,7 +52,7 @@ pub(super) fn work(
             if addresses(was) != addresses(node) {
                 work.moved.insert(id);
             }
-        } else if snapshot.remains.drained.contains(&id) {
+        } else if is_unfinished(id) {
             work.unfinished.push(id);
         }
     }
@@ -69,7 +75,7 @@ pub(super) fn work(
         .collect();
     work.replaced.sort_by_key(|node| answers.contains(node));
     for node in &snapshot.nodes {
-        if node.drained && !snapshot.remains.drained.contains(&node.id) {
+        if node.drained && !remains.drained.contains(&node.id) {
             work.drained.insert(node.id);
         }
         if node.stopped_by_drain {

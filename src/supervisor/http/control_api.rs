@@ -25,7 +25,7 @@ use crate::haproxy_api::StatusPage;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::platform::Program;
 use crate::supervisor::beam_stats::BeamStats;
-use crate::supervisor::change::Change;
+use crate::supervisor::change::{Change, is_outdated};
 use crate::supervisor::connection_count::{Connections, count_connections, count_former};
 use crate::supervisor::event::{CoreEvent, EventSender, Request};
 use crate::supervisor::http::coalesced::Coalesced;
@@ -161,13 +161,25 @@ async fn restart(state: ApiState, order: RestartOrder) -> Answer<RestartOrder> {
 }
 
 async fn change(state: ApiState, order: ChangeOrder) -> Answer<ChangeOrder> {
+    // A rollout in progress goes on while its undo is prepared.
+    const ATTEMPTS: u32 = 10;
+    for _ in 1..ATTEMPTS {
+        match attempt_change(&state, &order).await {
+            Err(Refused(_, refusal)) if is_outdated(&refusal) => {}
+            answer => return answer,
+        }
+    }
+    attempt_change(&state, &order).await
+}
+
+async fn attempt_change(state: &ApiState, order: &ChangeOrder) -> Answer<ChangeOrder> {
     let snapshot = state.snapshot().await?;
     let gives_way = |rollout: &api::Rollout| rollout.kind.gives_way_to(&order.target);
     if !snapshot.rollout.as_ref().is_some_and(gives_way) {
         snapshot.refuse_while_busy()?;
     }
-    let base = state.spec.load_full();
-    let prepared = Change::prepare(base.clone(), &order, None, &snapshot).await;
+    let base = snapshot.spec.clone();
+    let prepared = Change::prepare(base.clone(), order, None, &snapshot).await;
     let change = prepared.map_err(conflict)?;
     let connections = count_connections(&base, false).await;
     let plan = change.plan(&connections).await;

@@ -126,6 +126,9 @@ impl Core {
         if let Some(running) = &mut self.rollouts.current
             && running.apply == Apply::InProgress
         {
+            if ended.is_ok() {
+                running.pending = None;
+            }
             running.apply = Apply::Ended(ended);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::rollouts::{Rollouts, Running};
+use super::rollouts::{Rollouts, Running, SavedRollout};
 use super::state::Order;
 use super::steps::Step;
 use crate::api::{self, EndedRollout, Refusal, RolloutKind, RolloutResult};
@@ -97,21 +97,43 @@ impl Running {
     }
 }
 
+impl SavedRollout {
+    /// The rollout of an earlier supervisor for the API, until the nodes run again.
+    fn to_api(&self) -> api::Rollout {
+        api::Rollout {
+            kind: self.kind,
+            step: 1,
+            of: 1,
+            node: None,
+            since: rfc3339(self.since),
+            by: self.by.clone(),
+            doing: "it goes on when the supervisor has started".to_owned(),
+            stopped: self.stopped.clone(),
+            log: Vec::new(),
+        }
+    }
+}
+
 impl Rollouts {
     /// The rollouts for the API.
     pub(in crate::supervisor) fn to_api(&self) -> api::Rollouts {
         let current = self.current.as_ref().map(Running::to_api);
-        // The way back is being prepared.
-        let goes_back = |shown: api::Rollout| match (&shown.stopped, &self.failed) {
-            (Some(why), Some(_)) if shown.kind != RolloutKind::Undo => api::Rollout {
-                doing: format!("it goes back: {why}"),
+        // The way back, or on, is being prepared.
+        let goes_on = |shown: api::Rollout| match (&shown.stopped, &self.failed) {
+            (Some(why), failed) if self.is_preparing => api::Rollout {
+                doing: match failed {
+                    Some(_) if shown.kind != RolloutKind::Undo => format!("it goes back: {why}"),
+                    _ => format!("it goes on: {why}"),
+                },
                 stopped: None,
                 ..shown
             },
             _ => shown,
         };
         api::Rollouts {
-            current: current.map(goes_back),
+            current: current
+                .map(goes_on)
+                .or_else(|| self.unfinished.as_ref().map(SavedRollout::to_api)),
             // One that is being undone has ended for a command that follows it.
             last: self.failed.clone().or_else(|| self.last.clone()),
         }

@@ -17,6 +17,7 @@ use crate::supervisor::change::{Change, Remains};
 use crate::supervisor::node_environment::NodeEnvironment;
 use crate::supervisor::prepare::Prepared;
 use crate::supervisor::spec::Spec;
+use crate::supervisor::state_file::Previous;
 
 /// The rollouts, and what they know of nodes.
 #[derive(Default)]
@@ -28,6 +29,8 @@ pub(in crate::supervisor) struct Rollouts {
     pub(in crate::supervisor) drained: BTreeSet<NodeId>,
     /// The variables of the nodes before the latest change.
     pub(in crate::supervisor) former_environment: Option<NodeEnvironment>,
+    /// Whether the way on, or back, is being prepared.
+    pub(in crate::supervisor) is_preparing: bool,
     /// A rollout that an earlier supervisor has not finished.
     pub(in crate::supervisor) unfinished: Option<SavedRollout>,
     /// A rollout that has failed, while another one goes back because of it.
@@ -43,6 +46,11 @@ pub(in crate::supervisor) struct Running {
     pub(in crate::supervisor) others: Others,
     /// The first configuration, which was prepared together with the target.
     pub(in crate::supervisor) first: Option<Prepared>,
+    /// The target, until the balancer has applied it for the first time: what ran before is in force
+    /// until then.
+    pub(in crate::supervisor) pending: Option<Previous>,
+    /// Nodes that are new, or were when it stopped.
+    pub(in crate::supervisor) added: BTreeSet<NodeId>,
     pub(in crate::supervisor) apply: Apply,
     /// Nodes that were started again.
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
@@ -91,8 +99,17 @@ pub struct SavedRollout {
     pub(in crate::supervisor) drained: BTreeSet<String>,
     /// Nodes that it has started again, by name.
     pub(in crate::supervisor) replaced: BTreeSet<String>,
+    /// Nodes that it has added, by name.
+    #[serde(default)]
+    pub(in crate::supervisor) added: BTreeSet<String>,
+    /// The target, until it is in force for the first time.
+    #[serde(default)]
+    pub(in crate::supervisor) pending: Option<Previous>,
     /// Why it has stopped; null while it goes on.
     pub(in crate::supervisor) stopped: Option<String>,
+    /// The failed rollout that is undone, or is about to be.
+    #[serde(default)]
+    pub(in crate::supervisor) undoes: Option<EndedRollout>,
 }
 
 impl Rollouts {
@@ -106,16 +123,26 @@ impl Rollouts {
     /// Begins the rollout of `change`; what was in progress is given up.
     pub(in crate::supervisor) fn begin(&mut self, change: Change) {
         self.unfinished = None;
+        self.is_preparing = false;
         // A failure matters to its undo, and not to what an operator has ordered instead.
         if change.order.kind != RolloutKind::Undo {
             self.failed = None;
         }
+        let launch = &change.target.launch;
+        let pending = Previous {
+            source: launch.source.clone(),
+            templates: launch.templates.clone(),
+        };
+        let (added, unfinished) = (&change.work.added, &change.work.unfinished);
+        let added = added.iter().chain(unfinished).copied().collect();
         let rollout = Rollout::new(change.order, change.settings, &change.work, change.names);
         self.current = Some(Running {
             rollout,
             target: change.target,
             others: change.others,
             first: Some(change.first),
+            pending: Some(pending),
+            added,
             apply: Apply::Done,
             replaced: change.replaced,
             left: BTreeMap::new(),
@@ -124,13 +151,11 @@ impl Rollouts {
         });
     }
 
-    /// Takes over what an earlier supervisor has saved: its nodes that it kept clients from, and those
-    /// that it had started again.
+    /// Takes over what an earlier supervisor has saved, with the ids of the nodes.
     pub(in crate::supervisor) fn restore(
         &mut self,
         saved: SavedRollout,
-        drained: BTreeSet<NodeId>,
-        replaced: BTreeSet<NodeId>,
+        ids: impl Fn(&BTreeSet<String>) -> BTreeSet<NodeId>,
         spec: &Arc<Spec>,
     ) {
         let order = Order {
@@ -147,17 +172,22 @@ impl Rollouts {
             start_timeout: spec.launch.timeout.duration(),
             hold: Duration::ZERO,
         };
+        let undone = saved.undoes.as_ref().and_then(|failed| failed.reason.clone());
         let why = saved
             .stopped
+            .or(undone)
             .unwrap_or_else(|| "the supervisor has ended".to_owned());
-        self.drained = drained;
+        self.drained = ids(&saved.drained);
+        self.failed = saved.undoes;
         self.current = Some(Running {
             rollout: Rollout::stopped(order, settings, why),
             target: spec.clone(),
             others: Others::new(),
             first: None,
+            pending: saved.pending,
+            added: ids(&saved.added),
             apply: Apply::Done,
-            replaced,
+            replaced: ids(&saved.replaced),
             left: BTreeMap::new(),
             judgement: None,
             log: Vec::new(),
@@ -167,6 +197,7 @@ impl Rollouts {
     /// The way on, or back, cannot begin.
     pub(in crate::supervisor) fn note_failure(&mut self, why: &str) {
         self.failed = None;
+        self.is_preparing = false;
         if let Some(running) = &mut self.current {
             running.rollout.add_reason(why);
         }
@@ -174,14 +205,14 @@ impl Rollouts {
 
     /// What is left of the rollout, for the next one.
     pub(in crate::supervisor) fn remains(&self) -> Remains {
-        let rollout = self.current.as_ref().map(|running| &running.rollout);
+        let running = self.current.as_ref();
+        let rollout = running.map(|running| &running.rollout);
         Remains {
             order: rollout.map(|rollout| (rollout.order.clone(), rollout.settings)),
+            pending: running.and_then(|running| running.pending.clone()),
             drained: self.drained.clone(),
-            replaced: self
-                .current
-                .as_ref()
-                .map_or_else(BTreeSet::new, |running| running.replaced.clone()),
+            added: running.map_or_else(BTreeSet::new, |running| running.added.clone()),
+            replaced: running.map_or_else(BTreeSet::new, |running| running.replaced.clone()),
             environment: self.former_environment.clone(),
         }
     }
@@ -208,6 +239,7 @@ impl Rollouts {
         let names = |nodes: &BTreeSet<NodeId>| nodes.iter().filter_map(|node| name(*node)).collect();
         let rollout = &running.rollout;
         let failure = rollout.outcome().and_then(|outcome| outcome.as_ref().err());
+        let failure = failure.filter(|_| !self.is_preparing);
         Some(SavedRollout {
             kind: rollout.order.kind,
             by: rollout.order.by.clone(),
@@ -216,7 +248,10 @@ impl Rollouts {
             close_after: rollout.settings.close_after.map(Period::from),
             drained: names(&self.drained),
             replaced: names(&running.replaced),
+            added: names(&running.added),
+            pending: running.pending.clone(),
             stopped: failure.map(|failure| failure.why.clone()),
+            undoes: self.failed.clone(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Nodes come, go and are replaced while clients that check it are served.
 
 mod failing_versions;
+mod killed;
 mod rolling;
 
 use serde_json::Value;

@@ -213,9 +213,11 @@ impl Oracle {
                 return Err("`ready` was not refused".to_owned());
             }
             self.drained.remove(node);
-            self.stopped_by_drain.remove(node);
-            self.may_be_stopped_by_drain.remove(node);
-            self.deaths.remove(node);
+            // It is started again only if the drain had stopped it.
+            let was_stopped = self.stopped_by_drain.remove(node);
+            if self.may_be_stopped_by_drain.remove(node) || was_stopped {
+                self.deaths.remove(node);
+            }
         }
         Ok(())
     }
