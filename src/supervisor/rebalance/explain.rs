@@ -6,6 +6,9 @@ use crate::api::{RebalanceNode, RebalanceOrder, RebalancePlan};
 use crate::plan::ChosenBy;
 use crate::render::Held;
 
+/// Why nothing can become even.
+pub(super) const TOO_FEW_NODES: &str = "fewer than two nodes take clients";
+
 /// The plan as it is shown.
 pub(super) fn shown(scope: &Scope, order: &RebalanceOrder, survey: &Survey, plan: &Plan) -> RebalancePlan {
     let pace = pace(order, plan);
@@ -52,7 +55,7 @@ pub(super) fn shown(scope: &Scope, order: &RebalanceOrder, survey: &Survey, plan
         order.to
     ));
     if survey.loads.len() < 2 {
-        shown.impossible = vec!["fewer than two nodes take clients".to_owned()];
+        shown.impossible = vec![TOO_FEW_NODES.to_owned()];
     }
     shown.impossible.extend(large_group(survey));
     if scope.spec.balancer.chosen_by(scope.spec.deployment(), "tcp") == Some(ChosenBy::Address) {

@@ -40,8 +40,7 @@ pub(super) async fn planned(
         });
     }
     let survey = Survey::read(scope).await?;
-    let mut plan = plan(&survey.loads, &survey.groups, order.to, 0);
-    plan.becomes_even &= survey.loads.len() > 1;
+    let plan = plan(&survey.loads, &survey.groups, order.to, 0);
     let pace = explain::pace(order, &plan);
     let is_needed = plan.becomes_even && !is_even(&survey.loads, order.to);
     Ok((shown(scope, order, &survey, &plan), is_needed.then_some(pace)))

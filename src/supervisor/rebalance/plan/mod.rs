@@ -83,9 +83,9 @@ pub(in crate::supervisor) fn variance(loads: &[Load]) -> f64 {
     variance_of(loads, loads.iter().map(|load| load.connections))
 }
 
-/// Whether the nodes differ by less than `to`, or not at all.
+/// Whether there are several nodes, which differ by less than `to`, or not at all.
 pub(in crate::supervisor) fn is_even(loads: &[Load], to: Percent) -> bool {
-    is_within(variance(loads), to)
+    is_even_with(loads, loads.iter().map(|load| load.connections), to)
 }
 
 /// The share of each node of all connections, and of the clients that are still `returning`.
@@ -192,7 +192,7 @@ impl Dealing<'_> {
     }
 
     fn is_even(&self, to: Percent) -> bool {
-        is_within(variance_of(self.loads, self.counts.iter().copied()), to)
+        is_even_with(self.loads, self.counts.iter().copied(), to)
     }
 
     /// Moves a group, and returns its new node; `None` if its node would hold less than its share,
@@ -248,8 +248,9 @@ fn variance_of(loads: &[Load], counts: impl Iterator<Item = u64> + Clone) -> f64
     (most - least) / mean * 100.0
 }
 
-fn is_within(variance: f64, to: Percent) -> bool {
-    variance < to.get() || variance == 0.0
+fn is_even_with(loads: &[Load], counts: impl Iterator<Item = u64> + Clone, to: Percent) -> bool {
+    let variance = variance_of(loads, counts);
+    loads.len() > 1 && (variance < to.get() || variance == 0.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]

@@ -97,6 +97,16 @@ fn clients_that_are_on_their_way_back_count() {
 }
 
 #[test]
+fn one_node_alone_is_not_even() {
+    for counts in [&[100][..], &[]] {
+        let loads = loads(counts);
+        let plan = plan(&loads, &singles(&loads, Destination::ByTurns), percent("5%"), 0);
+        assert_eq!((plan.total, plan.becomes_even), (0, false));
+        assert!(!is_even(&loads, percent("5%")));
+    }
+}
+
+#[test]
 fn a_share_is_that_of_the_weight() {
     let mut loads = loads(&[90, 0]);
     loads[0].weight = 2;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  order ──▶ Reading ── the nodes are even ───────────────────────────────▶ ended: even
-//!              ▲  │  └─ nothing can be closed, five times in a row, or late ▶ ended: uneven
+//!              ▲  │  └─ nothing can be closed, five times in a row, late, ▶ ended: uneven
+//!              │  │     or fewer than two nodes take clients
 //!   a second   │  │ the plan of this second; nothing while a node that came back gets less than
 //!   is over    │  ▼ its share of new clients
 //!            Closing ── a node changes its state ──▶ Reading, with the nodes that take clients now
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
+use super::explain::TOO_FEW_NODES;
 use super::plan::Pace;
 use super::round::{Done, Round};
 use super::survey::{Assigned, Scope};
@@ -253,6 +255,9 @@ impl Running {
         self.figures.nodes = done.nodes;
         self.assigned.extend(done.assigned);
         self.next_close = done.next_close.map_or(self.next_close, Into::into);
+        if self.figures.nodes.len() < 2 {
+            return Some((RebalanceResult::Uneven, Some(TOO_FEW_NODES.to_owned())));
+        }
         if done.waits && !done.is_even {
             // The time begins with the first second in which something may be closed.
             self.waiting_rounds += 1;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::api::RebalanceNode;
 
 fn order() -> RebalanceOrder {
     RebalanceOrder {
@@ -14,6 +15,15 @@ fn pace() -> Pace {
     Pace {
         total: 10,
         over: Duration::from_secs(4),
+    }
+}
+
+fn node(name: &str, connections: u64) -> RebalanceNode {
+    RebalanceNode {
+        node: name.to_owned(),
+        connections,
+        share: 5,
+        may_be_closed: connections,
     }
 }
 
@@ -38,6 +48,7 @@ fn in_round(state: &mut RebalanceState, number: u64) {
 
 fn done(closed: u64, has_plan: bool) -> Done {
     Done {
+        nodes: vec![node("n1", 9), node("n2", 1)],
         closed,
         has_plan,
         variance: 80.0,
@@ -76,7 +87,7 @@ fn it_ends_when_the_nodes_are_even() {
     state.after(1, Ok(done(3, true)), now);
     let even = Done {
         is_even: true,
-        ..Done::default()
+        ..done(0, false)
     };
     state.after(2, Ok(even), now);
     let ended = state.to_api().last.unwrap();
@@ -127,6 +138,26 @@ fn it_waits_for_a_node_that_starts_slowly() {
     // The time begins again.
     state.after(2, Ok(done(1, true)), now + Duration::from_secs(25));
     assert!(state.is_running());
+}
+
+#[test]
+fn it_ends_when_fewer_than_two_nodes_take_clients() {
+    let now = Instant::now();
+    let mut state = running(now);
+    let alone = Done {
+        nodes: vec![node("n1", 10)],
+        ..done(3, true)
+    };
+    state.after(1, Ok(alone), now);
+    let ended = state.to_api().last.unwrap();
+    assert_eq!(
+        (ended.result, ended.reason.as_deref(), ended.figures.closed),
+        (
+            RebalanceResult::Uneven,
+            Some("fewer than two nodes take clients"),
+            3
+        )
+    );
 }
 
 #[test]
