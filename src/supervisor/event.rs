@@ -13,7 +13,7 @@ use super::connection_count::Connections;
 use super::overrides::Observation;
 use super::prepare::{PrepareError, Prepared};
 use super::rebalance::plan::Pace;
-use super::rebalance::round::Done;
+use super::rebalance::round::RoundResult;
 use super::rebalance::survey::Scope;
 use super::reload::state;
 use super::resolver::Answers;
@@ -151,10 +151,7 @@ pub(super) enum CoreEvent {
     /// A change that no operator has ordered is prepared.
     ChangePrepared(Cause, Result<Box<Change>, Refusal>),
     /// A round of the rebalance is over.
-    RebalanceRound {
-        number: u64,
-        result: Result<Done, Refusal>,
-    },
+    RebalanceRound { number: u64, result: RoundResult },
     /// A query or an order from a client.
     Request(Request),
 }

@@ -5,6 +5,7 @@
 //! connected stay where they are, until an operator orders a rebalance. Requests over HTTP get a
 //! node each time, so only connections over TCP, `WebSockets` and event streams matter here.
 
+mod close_timer;
 mod explain;
 mod nginx;
 pub(super) mod plan;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use self::explain::shown;
 use self::plan::{Pace, is_even, plan};
+use self::round::RoundResult;
 use self::survey::{Assigned, Scope, Survey};
 use super::core::Core;
 use super::event::CoreEvent;
@@ -94,12 +96,7 @@ impl Core {
     }
 
     /// A round of the rebalance is over.
-    pub(in crate::supervisor) fn rebalance_round(
-        &mut self,
-        number: u64,
-        result: Result<round::Done, Refusal>,
-        now: Instant,
-    ) {
+    pub(in crate::supervisor) fn rebalance_round(&mut self, number: u64, result: RoundResult, now: Instant) {
         self.rebalances.after(number, result, now);
     }
 

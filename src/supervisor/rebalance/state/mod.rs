@@ -8,10 +8,12 @@
 //!   is over    │  ▼ its share of new clients
 //!            Closing ── a node changes its state ──▶ Reading, with the nodes that take clients now
 //!
-//!  from each: the balancer is reloaded or replaced, nodes are restarted, a stop ─▶ ended: aborted
+//!  from each: the balancer is reloaded or replaced, nodes are restarted, a stop,
+//!             or the balancer does not answer ─▶ ended: aborted
 //! ```
 //!
-//! Reading and Closing are one round, which a task carries out. Nothing is saved: a supervisor that
+//! Reading and Closing are one round, which a task carries out. Whatever ends a rebalance, it ends
+//! with the result of the round in progress, so that all closes are counted. Nothing is saved: a supervisor that
 //! takes over starts without one.
 
 #[cfg(test)]
@@ -23,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::explain::TOO_FEW_NODES;
 use super::plan::Pace;
-use super::round::{Done, Round};
+use super::round::{Found, Round, RoundResult};
 use super::survey::{Assigned, Scope};
 use crate::api::{
     self, EndedRebalance, RebalanceFigures, RebalanceOrder, RebalanceResult, Rebalances as Report, Refusal,
@@ -63,6 +65,8 @@ struct Running {
     /// When the next connection may be closed.
     next_close: Instant,
     round: Option<CurrentRound>,
+    /// Why it ends with the round in progress.
+    aborted: Option<String>,
 }
 
 /// The round that a task carries out.
@@ -114,6 +118,7 @@ impl RebalanceState {
             waiting_rounds: 0,
             next_close: now,
             round: None,
+            aborted: None,
         });
     }
 
@@ -153,24 +158,32 @@ impl RebalanceState {
     }
 
     /// A round is over.
-    pub(super) fn after(&mut self, number: u64, result: Result<Done, Refusal>, now: Instant) {
+    pub(super) fn after(&mut self, number: u64, result: RoundResult, now: Instant) {
         let Some(running) = &mut self.current else { return };
         if running.round.as_ref().is_none_or(|round| round.number != number) {
             return;
         }
         running.round = None;
-        let end = match result {
-            Ok(done) => running.after(done, now),
-            Err(refusal) => Some((RebalanceResult::Aborted, Some(refusal.error))),
-        };
-        if let Some((result, reason)) = end {
-            self.end(result, reason);
+        let failure = result.failure.clone();
+        let end = running.after(result, now);
+        let aborted = running.aborted.take().or(failure.map(|refusal| refusal.error));
+        match (aborted, end) {
+            (Some(why), _) => self.end(RebalanceResult::Aborted, Some(why)),
+            (None, Some((result, reason))) => self.end(result, reason),
+            (None, None) => {}
         }
     }
 
-    /// Something else ends the rebalance.
+    /// Something else ends the rebalance, as soon as the round in progress is over.
     pub(super) fn abort(&mut self, why: &str) {
-        self.end(RebalanceResult::Aborted, Some(why.to_owned()));
+        let Some(running) = &mut self.current else { return };
+        match &running.round {
+            None => self.end(RebalanceResult::Aborted, Some(why.to_owned())),
+            Some(round) => {
+                round.cancelled.cancel();
+                running.aborted.get_or_insert_with(|| why.to_owned());
+            }
+        }
     }
 
     /// The rebalance in progress and the latest one, for the API.
@@ -214,9 +227,6 @@ impl RebalanceState {
         let Some(running) = self.current.take() else {
             return;
         };
-        if let Some(round) = &running.round {
-            round.cancelled.cancel();
-        }
         let RebalanceFigures {
             closed,
             most_in_a_second,
@@ -246,29 +256,36 @@ impl RebalanceState {
 
 impl Running {
     /// Takes in what a round has done, and returns how the rebalance ends, if it does.
-    fn after(&mut self, done: Done, now: Instant) -> Option<(RebalanceResult, Option<String>)> {
-        let all = done.nodes.iter().map(|node| node.connections).sum();
-        self.before = Some((all, done.closed));
-        self.figures.closed += done.closed;
-        self.figures.most_in_a_second = self.figures.most_in_a_second.max(done.closed);
-        self.figures.variance_percent = done.variance;
-        self.figures.nodes = done.nodes;
-        self.assigned.extend(done.assigned);
-        self.next_close = done.next_close.map_or(self.next_close, Into::into);
+    fn after(&mut self, result: RoundResult, now: Instant) -> Option<(RebalanceResult, Option<String>)> {
+        self.figures.closed += result.closed;
+        self.figures.most_in_a_second = self.figures.most_in_a_second.max(result.closed);
+        self.assigned.extend(result.assigned);
+        self.next_close = result.next_close.map_or(self.next_close, Into::into);
+        let Found {
+            nodes,
+            variance,
+            is_even,
+            waits,
+            has_plan,
+        } = result.found?;
+        let all = nodes.iter().map(|node| node.connections).sum();
+        self.before = Some((all, result.closed));
+        self.figures.variance_percent = variance;
+        self.figures.nodes = nodes;
         if self.figures.nodes.len() < 2 {
             return Some((RebalanceResult::Uneven, Some(TOO_FEW_NODES.to_owned())));
         }
-        if done.waits && !done.is_even {
+        if waits && !is_even {
             // The time begins with the first second in which something may be closed.
             self.waiting_rounds += 1;
             self.began = now;
             return None;
         }
-        self.idle_rounds = if done.has_plan { 0 } else { self.idle_rounds + 1 };
+        self.idle_rounds = if has_plan { 0 } else { self.idle_rounds + 1 };
         let most = self.pace.total + self.pace.total / 2 + self.pace.per_second();
         let allowed = self.pace.over * 2 + EXTRA_TIME;
-        let differ = format!("the nodes differ by {}%", done.variance);
-        if done.is_even {
+        let differ = format!("the nodes differ by {variance}%");
+        if is_even {
             Some((RebalanceResult::Even, None))
         } else if self.idle_rounds >= MAX_IDLE_ROUNDS {
             let reason = format!("{differ}, and closing further connections would not help");

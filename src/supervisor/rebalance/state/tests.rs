@@ -46,13 +46,24 @@ fn in_round(state: &mut RebalanceState, number: u64) {
     }
 }
 
-fn done(closed: u64, has_plan: bool) -> Done {
-    Done {
-        nodes: vec![node("n1", 9), node("n2", 1)],
+fn done(closed: u64, has_plan: bool) -> RoundResult {
+    with(found(has_plan), closed)
+}
+
+fn with(found: Found, closed: u64) -> RoundResult {
+    RoundResult {
+        found: Some(found),
         closed,
+        ..RoundResult::default()
+    }
+}
+
+fn found(has_plan: bool) -> Found {
+    Found {
+        nodes: vec![node("n1", 9), node("n2", 1)],
         has_plan,
         variance: 80.0,
-        ..Done::default()
+        ..Found::default()
     }
 }
 
@@ -67,6 +78,7 @@ fn a_second_order_is_refused_with_the_first_ones_operator() {
             .starts_with("a rebalance by root (pid 1) runs since 20"),
         "{refusal:?}"
     );
+    state.after(1, done(0, true), now);
     state.abort("a stop");
     state.refuse_while_running().unwrap();
     let ended = state.to_api().last.unwrap();
@@ -77,19 +89,43 @@ fn a_second_order_is_refused_with_the_first_ones_operator() {
 }
 
 #[test]
+fn an_aborted_one_ends_with_what_its_round_has_closed() {
+    let now = Instant::now();
+    let mut state = running(now);
+    let cancelled = state
+        .current
+        .as_ref()
+        .unwrap()
+        .round
+        .as_ref()
+        .unwrap()
+        .cancelled
+        .clone();
+    state.abort("a stop");
+    state.abort("another reason");
+    assert!(cancelled.is_cancelled());
+    state.after(1, done(2, true), now);
+    let ended = state.to_api().last.unwrap();
+    assert_eq!(
+        (ended.reason.as_deref(), ended.figures.closed),
+        (Some("a stop"), 2)
+    );
+}
+
+#[test]
 fn it_ends_when_the_nodes_are_even() {
     let now = Instant::now();
     let mut state = running(now);
-    state.after(1, Ok(done(3, true)), now);
+    state.after(1, done(3, true), now);
     assert_eq!(state.to_api().current.unwrap().figures.closed, 3);
     in_round(&mut state, 2);
     // The end of a round that was given up does not matter.
-    state.after(1, Ok(done(3, true)), now);
-    let even = Done {
+    state.after(1, done(3, true), now);
+    let even = Found {
         is_even: true,
-        ..done(0, false)
+        ..found(false)
     };
-    state.after(2, Ok(even), now);
+    state.after(2, with(even, 0), now);
     let ended = state.to_api().last.unwrap();
     assert_eq!((ended.result, ended.figures.closed), (RebalanceResult::Even, 3));
     assert_eq!(
@@ -105,7 +141,7 @@ fn it_ends_when_nothing_can_be_closed_any_more() {
     for round in 1..=u64::from(MAX_IDLE_ROUNDS) {
         assert!(state.is_running());
         in_round(&mut state, round);
-        state.after(round, Ok(done(0, false)), now);
+        state.after(round, done(0, false), now);
     }
     assert_eq!(state.to_api().last.unwrap().result, RebalanceResult::Uneven);
 }
@@ -116,7 +152,7 @@ fn it_ends_when_clients_come_back_to_the_same_nodes() {
     let mut state = running(now);
     for round in 1..=6 {
         in_round(&mut state, round);
-        state.after(round, Ok(done(3, true)), now);
+        state.after(round, done(3, true), now);
     }
     let ended = state.to_api().last.unwrap();
     assert_eq!(
@@ -129,14 +165,14 @@ fn it_ends_when_clients_come_back_to_the_same_nodes() {
 fn it_waits_for_a_node_that_starts_slowly() {
     let now = Instant::now();
     let mut state = running(now);
-    let waits = Done {
+    let waits = Found {
         waits: true,
-        ..done(0, true)
+        ..found(true)
     };
-    state.after(1, Ok(waits), now + Duration::from_secs(10));
+    state.after(1, with(waits, 0), now + Duration::from_secs(10));
     in_round(&mut state, 2);
     // The time begins again.
-    state.after(2, Ok(done(1, true)), now + Duration::from_secs(25));
+    state.after(2, done(1, true), now + Duration::from_secs(25));
     assert!(state.is_running());
 }
 
@@ -144,11 +180,11 @@ fn it_waits_for_a_node_that_starts_slowly() {
 fn it_ends_when_fewer_than_two_nodes_take_clients() {
     let now = Instant::now();
     let mut state = running(now);
-    let alone = Done {
+    let alone = Found {
         nodes: vec![node("n1", 10)],
-        ..done(3, true)
+        ..found(true)
     };
-    state.after(1, Ok(alone), now);
+    state.after(1, with(alone, 3), now);
     let ended = state.to_api().last.unwrap();
     assert_eq!(
         (ended.result, ended.reason.as_deref(), ended.figures.closed),
@@ -164,10 +200,10 @@ fn it_ends_when_fewer_than_two_nodes_take_clients() {
 fn it_ends_when_it_takes_too_long() {
     let now = Instant::now();
     let mut state = running(now);
-    state.after(1, Ok(done(1, true)), now + Duration::from_secs(18));
+    state.after(1, done(1, true), now + Duration::from_secs(18));
     assert!(state.is_running());
     in_round(&mut state, 2);
-    state.after(2, Ok(done(1, true)), now + Duration::from_secs(19));
+    state.after(2, done(1, true), now + Duration::from_secs(19));
     assert_eq!(state.to_api().last.unwrap().result, RebalanceResult::Uneven);
 }
 
@@ -175,14 +211,17 @@ fn it_ends_when_it_takes_too_long() {
 fn a_balancer_that_does_not_answer_ends_it() {
     let now = Instant::now();
     let mut state = running(now);
-    let refusal = Refusal {
-        error: "no answer".to_owned(),
-        hint: None,
+    let failed = RoundResult {
+        failure: Some(Refusal {
+            error: "no answer".to_owned(),
+            hint: None,
+        }),
+        ..done(2, true)
     };
-    state.after(1, Err(refusal), now);
+    state.after(1, failed, now);
     let ended = state.to_api().last.unwrap();
     assert_eq!(
-        (ended.result, ended.reason.as_deref()),
-        (RebalanceResult::Aborted, Some("no answer"))
+        (ended.result, ended.reason.as_deref(), ended.figures.closed),
+        (RebalanceResult::Aborted, Some("no answer"), 2)
     );
 }

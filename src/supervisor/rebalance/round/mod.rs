@@ -1,11 +1,15 @@
 //! One second of a rebalance: reads the connections, plans again, and closes the part that is due.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::close_timer::CloseTimer;
 use super::explain::{nodes, rounded};
 use super::plan::{Close, Pace, is_even, plan, variance};
 use super::survey::{Assigned, Scope, Survey, Target, from_kernel, refused};
@@ -16,10 +20,6 @@ use crate::platform::sock_diag::close;
 
 /// The time from the beginning of a round to that of the next one.
 const ROUND: Duration = Duration::from_secs(1);
-/// Closes that are further apart than this are not made up for when they are late.
-const MIN_SPACING: Duration = Duration::from_millis(5);
-/// Closes that are closer together may be late by this time, and are made up for.
-const MAX_DELAY: Duration = Duration::from_millis(20);
 
 /// What a round starts from.
 pub(super) struct Round {
@@ -39,9 +39,23 @@ pub(super) struct Round {
     pub(super) cancelled: CancellationToken,
 }
 
-/// What a round has found and done.
+/// What a round has found and done, also if it has failed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::supervisor) struct Done {
+pub(in crate::supervisor) struct RoundResult {
+    /// `None` if the connections could not be read.
+    pub(in crate::supervisor) found: Option<Found>,
+    pub(in crate::supervisor) closed: u64,
+    /// When the next connection may be closed; `None` if none was closed.
+    pub(in crate::supervisor) next_close: Option<Instant>,
+    /// The nodes that clients were assigned to.
+    pub(in crate::supervisor) assigned: Assigned,
+    /// Why it could not go on.
+    pub(in crate::supervisor) failure: Option<Refusal>,
+}
+
+/// What a round has found before it closed anything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::supervisor) struct Found {
     pub(in crate::supervisor) nodes: Vec<RebalanceNode>,
     /// `(max - min) / mean`, in percent.
     pub(in crate::supervisor) variance: f64,
@@ -51,93 +65,96 @@ pub(in crate::supervisor) struct Done {
     pub(in crate::supervisor) waits: bool,
     /// Whether connections are planned to be closed, now or later.
     pub(in crate::supervisor) has_plan: bool,
-    pub(in crate::supervisor) closed: u64,
-    /// When the next connection may be closed; `None` if none was closed.
-    pub(in crate::supervisor) next_close: Option<Instant>,
-    /// The nodes that clients were assigned to.
-    pub(in crate::supervisor) assigned: Assigned,
 }
 
 impl Round {
     /// Carries it out; it takes a second, unless the nodes are even.
-    pub(super) async fn run(self) -> Result<Done, Refusal> {
+    pub(super) async fn run(self) -> RoundResult {
         let began = Instant::now();
-        let survey = Survey::read(&self.scope).await?;
+        let mut result = RoundResult::default();
+        let carried_out = match Survey::read(&self.scope).await {
+            Ok(survey) => self.carry_out(&survey, began, &mut result).await,
+            Err(refusal) => Err(refusal),
+        };
+        result.failure = carried_out.err();
+        result
+    }
+
+    // Private
+
+    /// Plans with the connections that there are, and closes those that are due.
+    async fn carry_out(
+        &self,
+        survey: &Survey,
+        began: Instant,
+        result: &mut RoundResult,
+    ) -> Result<(), Refusal> {
         let all: u64 = survey.loads.iter().map(|load| load.connections).sum();
         // Clients whose connections were closed are about to connect again.
         let returning = self
             .before
             .map_or(0, |(before, closed)| closed.min(before.saturating_sub(all)));
         let plan = plan(&survey.loads, &survey.groups, self.to, returning);
-        let mut done = Done {
-            nodes: nodes(&survey, returning),
+        let found = result.found.insert(Found {
+            nodes: nodes(survey, returning),
             variance: rounded(variance(&survey.loads)),
             is_even: is_even(&survey.loads, self.to),
             waits: self.may_wait && !survey.slow.is_empty(),
             has_plan: !plan.closes.is_empty(),
-            ..Done::default()
-        };
-        if done.is_even {
-            return Ok(done);
+        });
+        if found.is_even {
+            return Ok(());
         }
-        let due = if done.waits {
+        let due = if found.waits {
             0
         } else {
             self.pace.due(self.elapsed, self.closed)
         };
         let due = usize::try_from(due).unwrap_or(usize::MAX).min(plan.closes.len());
         let closes = plan.closes.get(..due).unwrap_or_default();
-        // A round that is cancelled has closed less.
-        let failed = tokio::select! {
-            biased;
-            () = self.cancelled.cancelled() => None,
-            result = self.close(&survey, closes, began, &mut done) => result.err(),
-        };
-        if let Some(refusal) = failed {
-            return Err(refusal);
-        }
+        self.close(survey, closes, began, result).await?;
         tokio::select! {
             () = sleep_until(began + ROUND) => {}
             () = self.cancelled.cancelled() => {}
         }
-        Ok(done)
+        Ok(())
     }
 
-    // Private
-
-    /// Closes connections one after another.
+    /// Closes connections one after another. A round that is cancelled has closed less, but an order
+    /// to close that was sent is always waited for, so that it is counted.
     async fn close(
         &self,
         survey: &Survey,
         closes: &[Close],
         began: Instant,
-        done: &mut Done,
+        result: &mut RoundResult,
     ) -> Result<(), Refusal> {
-        self.assign(survey, closes, done).await?;
-        let spacing = self.pace.spacing();
-        let delay = if spacing < MIN_SPACING {
-            MAX_DELAY
-        } else {
-            Duration::ZERO
-        };
-        let mut at = self.next_close;
+        self.assign(survey, closes, result).await?;
+        let mut timer = CloseTimer::new(self.pace, self.next_close);
         for close in closes {
-            if at >= began + ROUND {
+            if timer.next() >= began + ROUND {
                 break;
             }
-            sleep_until(at).await;
-            if let Some(target) = survey.targets.get(close.connection) {
-                done.closed += u64::from(self.close_one(target).await?);
+            tokio::select! {
+                biased;
+                () = self.cancelled.cancelled() => break,
+                () = timer.wait() => {}
             }
-            let now = Instant::now();
-            at = at.max(now.checked_sub(delay).unwrap_or(now)) + spacing;
-            done.next_close = Some(at);
+            result.next_close = Some(timer.next());
+            if let Some(target) = survey.targets.get(close.connection) {
+                result.closed += u64::from(self.close_one(target).await?);
+            }
         }
         Ok(())
     }
 
     /// Makes clients belong to their next nodes, before they come back.
-    async fn assign(&self, survey: &Survey, closes: &[Close], done: &mut Done) -> Result<(), Refusal> {
+    async fn assign(
+        &self,
+        survey: &Survey,
+        closes: &[Close],
+        result: &mut RoundResult,
+    ) -> Result<(), Refusal> {
         let orders = self
             .scope
             .spec
@@ -145,6 +162,9 @@ impl Round {
             .orders(&self.scope.spec.cluster, &self.scope.spec.run_dir);
         let mut assigned = BTreeSet::new();
         for close in closes {
+            if self.cancelled.is_cancelled() {
+                break;
+            }
             let (
                 Some(Target::Session {
                     socket,
@@ -166,7 +186,7 @@ impl Round {
             let socket = Socket::new(socket);
             let stuck = orders.stick(&socket, backend, client, node).await;
             stuck.map_err(|error| refused(&error))?;
-            done.assigned.insert((*backend, client), node.clone());
+            result.assigned.insert((*backend, client), node.clone());
         }
         Ok(())
     }
