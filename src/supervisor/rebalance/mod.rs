@@ -9,6 +9,7 @@ mod close_timer;
 mod explain;
 mod nginx;
 pub(super) mod plan;
+mod returning;
 pub(super) mod round;
 pub(super) mod state;
 pub(super) mod survey;
@@ -42,7 +43,7 @@ pub(super) async fn planned(
         });
     }
     let survey = Survey::read(scope).await?;
-    let plan = plan(&survey.loads, &survey.groups, order.to, 0);
+    let plan = plan(&survey.loads, &survey.groups, order.to, &[]);
     let pace = explain::pace(order, &plan);
     let is_needed = plan.becomes_even && !is_even(&survey.loads, order.to);
     Ok((shown(scope, order, &survey, &plan), is_needed.then_some(pace)))

@@ -2,7 +2,9 @@
 //!
 //! A node's share is the mean, by weight. Connections are closed only while their node holds more
 //! than its share, those that were idle longest first. The plan deals the clients out in the way
-//! that the balancer will, and ends as soon as the nodes are even.
+//! that the balancer will, and ends as soon as the nodes are even. Clients that are still on their
+//! way back count as connections of the nodes that they will get, but no connection is closed in
+//! return for them before they are there.
 
 mod pace;
 #[cfg(test)]
@@ -60,8 +62,12 @@ pub(in crate::supervisor) struct Group {
 pub(in crate::supervisor) struct Close {
     /// The place in the caller's list.
     pub(in crate::supervisor) connection: usize,
-    /// The node that its client has to get; `None` where the balancer chooses.
+    /// The node that holds it.
+    pub(in crate::supervisor) from: usize,
+    /// The node that its client will get; `None` where the balancer chooses later.
     pub(in crate::supervisor) to: Option<usize>,
+    /// Whether the client has to be assigned to that node before.
+    pub(in crate::supervisor) is_chosen_here: bool,
 }
 
 /// The connections to close, in order.
@@ -88,6 +94,25 @@ pub(in crate::supervisor) fn is_even(loads: &[Load], to: Percent) -> bool {
     is_even_with(loads, loads.iter().map(|load| load.connections), to)
 }
 
+/// Whether the nodes are even, and stay so whichever of them `returning` clients get.
+pub(in crate::supervisor) fn stays_even(loads: &[Load], returning: u64, to: Percent) -> bool {
+    let all_at = |node: usize| {
+        let counts = loads.iter().enumerate();
+        let counts = counts.map(move |(at, load)| load.connections + if at == node { returning } else { 0 });
+        is_even_with(loads, counts, to)
+    };
+    is_even(loads, to) && (0..loads.len()).all(all_at)
+}
+
+/// The node with the fewest connections by weight.
+pub(in crate::supervisor) fn emptiest(loads: &[Load], counts: &[u64]) -> Option<usize> {
+    let by_weight = |(load, count): (&Load, &u64)| float(*count) / float(load.weight.max(1));
+    let nodes = loads.iter().zip(counts).map(by_weight).enumerate();
+    nodes
+        .min_by(|(_, one), (_, other)| one.total_cmp(other))
+        .map(|(node, _)| node)
+}
+
 /// The share of each node of all connections, and of the clients that are still `returning`.
 pub(in crate::supervisor) fn shares(loads: &[Load], returning: u64) -> Vec<f64> {
     let all = loads.iter().map(|load| load.connections).sum::<u64>() + returning;
@@ -96,9 +121,9 @@ pub(in crate::supervisor) fn shares(loads: &[Load], returning: u64) -> Vec<f64> 
     loads.iter().map(share).collect()
 }
 
-/// Plans what is closed until the nodes differ by less than `to`. Clients whose connections were
-/// just closed are still `returning`: they count in the nodes' shares.
-pub(in crate::supervisor) fn plan(loads: &[Load], groups: &[Group], to: Percent, returning: u64) -> Plan {
+/// Plans what is closed until the nodes differ by less than `to`. So many clients whose connections
+/// were closed before are still `returning` to each node; none if it is shorter.
+pub(in crate::supervisor) fn plan(loads: &[Load], groups: &[Group], to: Percent, returning: &[u64]) -> Plan {
     let mut dealing = Dealing::new(loads, returning);
     let mut queue: Vec<Item> = groups.iter().map(Item::from).collect();
     // The order among equals stays that of the caller.
@@ -116,11 +141,14 @@ pub(in crate::supervisor) fn plan(loads: &[Load], groups: &[Group], to: Percent,
         };
         skipped = 0;
         total += item.size;
-        let chosen = (item.to == Destination::Chosen).then_some(to);
+        let is_chosen_here = item.to == Destination::Chosen;
+        let is_known = is_chosen_here || matches!(item.to, Destination::Node(_));
         let connections = item.connections.iter();
         closes.extend(connections.map(|connection| Close {
             connection: *connection,
-            to: chosen,
+            from: item.from,
+            to: is_known.then_some(to),
+            is_chosen_here,
         }));
         if item.to == Destination::ByTurns {
             queue.push_back(item.back_at(to));
@@ -130,9 +158,23 @@ pub(in crate::supervisor) fn plan(loads: &[Load], groups: &[Group], to: Percent,
     Plan {
         closes,
         total,
-        after: dealing.counts,
+        after: dealing.expected(),
         becomes_even,
     }
+}
+
+/// Those of the `closes` that leave every node its share before any of their clients is back.
+pub(in crate::supervisor) fn at_once(closes: Vec<Close>, loads: &[Load], returning: u64) -> Vec<Close> {
+    let shares = shares(loads, returning);
+    let mut counts: Vec<u64> = loads.iter().map(|load| load.connections).collect();
+    let mut closes = closes;
+    closes.retain(|close| {
+        let count = &mut counts[close.from];
+        let has_more = float(count.saturating_sub(1)) >= shares[close.from].floor();
+        *count -= u64::from(has_more);
+        has_more
+    });
+    closes
 }
 
 // Private
@@ -152,6 +194,8 @@ struct Item<'a> {
 struct Dealing<'a> {
     loads: &'a [Load],
     counts: Vec<u64>,
+    /// The clients that each node will get besides.
+    returning: Vec<u64>,
     shares: Vec<f64>,
     /// The clients that each node got in its turn.
     turns: Vec<u64>,
@@ -182,17 +226,26 @@ impl Item<'_> {
 }
 
 impl Dealing<'_> {
-    fn new(loads: &[Load], returning: u64) -> Dealing<'_> {
+    fn new<'a>(loads: &'a [Load], returning: &[u64]) -> Dealing<'a> {
+        let returning = returning.iter().copied().chain(std::iter::repeat(0));
+        let returning: Vec<u64> = returning.take(loads.len()).collect();
         Dealing {
             loads,
             counts: loads.iter().map(|load| load.connections).collect(),
-            shares: shares(loads, returning),
+            shares: shares(loads, returning.iter().sum()),
+            returning,
             turns: vec![0; loads.len()],
         }
     }
 
     fn is_even(&self, to: Percent) -> bool {
-        is_even_with(self.loads, self.counts.iter().copied(), to)
+        is_even_with(self.loads, self.expected().into_iter(), to)
+    }
+
+    /// The connections of each node when all clients are there.
+    fn expected(&self) -> Vec<u64> {
+        let counts = self.counts.iter().zip(&self.returning);
+        counts.map(|(count, returning)| count + returning).collect()
     }
 
     /// Moves a group, and returns its new node; `None` if its node would hold less than its share,
@@ -204,11 +257,11 @@ impl Dealing<'_> {
         }
         let to = match item.to {
             Destination::ByTurns => self.next_in_turn()?,
-            Destination::Emptiest | Destination::Chosen => self.emptiest()?,
+            Destination::Emptiest | Destination::Chosen => emptiest(self.loads, &self.expected())?,
             Destination::Node(node) => node,
         };
         let has_room = |node: usize| {
-            let count = self.counts.get(node).copied().unwrap_or(u64::MAX);
+            let count = self.expected().get(node).copied().unwrap_or(u64::MAX);
             float(count.saturating_add(item.size)) <= self.shares[node].ceil()
         };
         if item.to == Destination::ByTurns {
@@ -224,11 +277,6 @@ impl Dealing<'_> {
     fn next_in_turn(&self) -> Option<usize> {
         let turn = |index: &usize| float(self.turns[*index] + 1) / float(self.loads[*index].weight.max(1));
         (0..self.loads.len()).min_by(|one, other| turn(one).total_cmp(&turn(other)))
-    }
-
-    fn emptiest(&self) -> Option<usize> {
-        let load = |index: &usize| float(self.counts[*index]) / float(self.loads[*index].weight.max(1));
-        (0..self.loads.len()).min_by(|one, other| load(one).total_cmp(&load(other)))
     }
 }
 

@@ -25,16 +25,24 @@ impl Pace {
         Duration::from_secs(1) / u32::try_from(self.per_second()).unwrap_or(u32::MAX)
     }
 
+    /// The most closes in all: more than planned, where clients came back to other nodes than
+    /// expected.
+    pub(in crate::supervisor) fn most(self) -> u64 {
+        self.total + self.total / 2 + self.per_second()
+    }
+
     /// The closes that are due in the second that begins after this time, of which so many were
-    /// `closed` before.
-    pub(in crate::supervisor) fn due(self, elapsed: Duration, closed: u64) -> u64 {
+    /// `closed` before. Nothing above the plan is due while clients are `returning`.
+    pub(in crate::supervisor) fn due(self, elapsed: Duration, closed: u64, returning: u64) -> u64 {
         let until = elapsed + Duration::from_secs(1);
-        if until > self.over {
-            // More than planned, where clients came back to other nodes than expected.
-            return self.per_second();
-        }
-        let by_then = u128::from(self.total) * until.as_millis() / self.over.as_millis().max(1);
-        let due = u64::try_from(by_then).unwrap_or(u64::MAX).saturating_sub(closed);
-        due.min(self.per_second())
+        let by_then = if until <= self.over {
+            let by_then = u128::from(self.total) * until.as_millis() / self.over.as_millis().max(1);
+            u64::try_from(by_then).unwrap_or(u64::MAX)
+        } else if returning > 0 {
+            self.total
+        } else {
+            self.most()
+        };
+        by_then.saturating_sub(closed).min(self.per_second())
     }
 }

@@ -36,17 +36,23 @@ fn percent(text: &str) -> Percent {
 fn a_node_that_came_back_gets_its_share() {
     let loads = loads(&[134, 133, 133, 0]);
     for to in [Destination::Chosen, Destination::Emptiest, Destination::Node(3)] {
-        let plan = plan(&loads, &singles(&loads, to), percent("0"), 0);
+        let plan = plan(&loads, &singles(&loads, to), percent("0"), &[]);
         assert_eq!((plan.after, plan.total), (vec![100; 4], 100), "{to:?}");
-        let chosen = (to == Destination::Chosen).then_some(3);
-        assert!(plan.closes.iter().all(|close| close.to == chosen));
+        let known = (to != Destination::Emptiest).then_some(3);
+        assert!(plan.closes.iter().all(|close| close.to == known));
+        let is_chosen_here = to == Destination::Chosen;
+        assert!(
+            plan.closes
+                .iter()
+                .all(|close| close.is_chosen_here == is_chosen_here)
+        );
     }
 }
 
 #[test]
 fn it_ends_as_soon_as_the_nodes_are_even() {
     let loads = loads(&[134, 133, 133, 0]);
-    let plan = plan(&loads, &singles(&loads, Destination::Chosen), percent("5%"), 0);
+    let plan = plan(&loads, &singles(&loads, Destination::Chosen), percent("5%"), &[]);
     assert!(plan.becomes_even && plan.total < 100, "{:?}", plan.after);
     assert!(is_even(&self::loads(&plan.after), percent("5%")));
 }
@@ -54,7 +60,7 @@ fn it_ends_as_soon_as_the_nodes_are_even() {
 #[test]
 fn by_turns_most_clients_come_back_to_full_nodes() {
     let loads = loads(&[134, 133, 133, 0]);
-    let plan = plan(&loads, &singles(&loads, Destination::ByTurns), percent("5%"), 0);
+    let plan = plan(&loads, &singles(&loads, Destination::ByTurns), percent("5%"), &[]);
     assert!(plan.becomes_even, "{:?}", plan.after);
     assert!((250..=450).contains(&plan.total), "{}", plan.total);
     assert!(plan.closes.len() as u64 <= plan.total);
@@ -67,7 +73,7 @@ fn those_that_were_idle_longest_come_first() {
     for (group, idle) in groups.iter_mut().zip([3, 9, 1, 7]) {
         group.idle = Duration::from_secs(idle);
     }
-    let plan = plan(&loads, &groups, percent("0"), 0);
+    let plan = plan(&loads, &groups, percent("0"), &[]);
     let closed: Vec<usize> = plan.closes.iter().map(|close| close.connection).collect();
     assert_eq!(closed, [1, 3]);
 }
@@ -81,9 +87,9 @@ fn an_address_moves_as_a_whole_or_not_at_all() {
         idle: Duration::ZERO,
         connections: connections.collect(),
     };
-    let stuck = plan(&loads, &[group(0..100)], percent("5%"), 0);
+    let stuck = plan(&loads, &[group(0..100)], percent("5%"), &[]);
     assert_eq!((stuck.closes.len(), stuck.becomes_even), (0, false));
-    let halves = plan(&loads, &[group(0..50), group(50..100)], percent("5%"), 0);
+    let halves = plan(&loads, &[group(0..50), group(50..100)], percent("5%"), &[]);
     assert_eq!((halves.after, halves.becomes_even), (vec![50, 50], true));
 }
 
@@ -92,25 +98,38 @@ fn clients_that_are_on_their_way_back_count() {
     // 400 clients, 10 of which were just closed.
     let loads = loads(&[100, 100, 100, 90]);
     let groups = singles(&loads, Destination::Chosen);
-    assert_eq!(plan(&loads, &groups, percent("5%"), 10).total, 0);
-    assert!(plan(&loads, &groups, percent("5%"), 0).total > 0);
+    assert_eq!(plan(&loads, &groups, percent("5%"), &[0, 0, 0, 10]).total, 0);
+    assert!(plan(&loads, &groups, percent("5%"), &[]).total > 0);
+    // A node that gets too many is not closed before they are there.
+    let loads = self::loads(&[50, 40, 0]);
+    let groups = singles(&loads, Destination::Chosen);
+    let plan = plan(&loads, &groups, percent("0"), &[0, 40, 0]);
+    assert_eq!((plan.total, plan.after), (7, vec![43, 80, 7]));
 }
 
 #[test]
 fn one_node_alone_is_not_even() {
     for counts in [&[100][..], &[]] {
         let loads = loads(counts);
-        let plan = plan(&loads, &singles(&loads, Destination::ByTurns), percent("5%"), 0);
+        let plan = plan(&loads, &singles(&loads, Destination::ByTurns), percent("5%"), &[]);
         assert_eq!((plan.total, plan.becomes_even), (0, false));
         assert!(!is_even(&loads, percent("5%")));
     }
 }
 
 #[test]
+fn nodes_stay_even_if_any_of_them_may_get_the_returning_clients() {
+    let loads = loads(&[100, 102]);
+    assert!(stays_even(&loads, 3, percent("5%")));
+    assert!(!stays_even(&loads, 4, percent("5%")));
+    assert!(!stays_even(&self::loads(&[51, 0]), 49, percent("5%")));
+}
+
+#[test]
 fn a_share_is_that_of_the_weight() {
     let mut loads = loads(&[90, 0]);
     loads[0].weight = 2;
-    let plan = plan(&loads, &singles(&loads, Destination::Emptiest), percent("0"), 0);
+    let plan = plan(&loads, &singles(&loads, Destination::Emptiest), percent("0"), &[]);
     assert_eq!(plan.after, [60, 30]);
 }
 
@@ -120,17 +139,27 @@ fn a_second_closes_its_part() {
         total: 100,
         over: Duration::from_secs(20),
     };
-    assert_eq!((pace.per_second(), pace.due(Duration::ZERO, 0)), (6, 5));
-    assert_eq!(pace.due(Duration::from_secs(1), 9), 1);
-    assert_eq!(pace.due(Duration::from_secs(1), 0), 6);
-    assert_eq!(pace.due(Duration::from_secs(30), 100), 6);
+    let due = |pace: Pace, seconds, closed| pace.due(Duration::from_secs(seconds), closed, 0);
+    assert_eq!((pace.per_second(), due(pace, 0, 0)), (6, 5));
+    assert_eq!((due(pace, 1, 9), due(pace, 1, 0)), (1, 6));
     assert!(pace.spacing() * 6 <= Duration::from_secs(1));
     let slow = Pace {
         total: 2,
         over: Duration::from_secs(20),
     };
-    assert_eq!((slow.per_second(), slow.due(Duration::ZERO, 0)), (1, 0));
-    assert_eq!(slow.due(Duration::from_secs(9), 0), 1);
+    assert_eq!((slow.per_second(), due(slow, 0, 0), due(slow, 9, 0)), (1, 0, 1));
+}
+
+#[test]
+fn more_than_planned_is_closed_only_when_all_clients_are_back() {
+    let pace = Pace {
+        total: 100,
+        over: Duration::from_secs(20),
+    };
+    let due = |closed, returning| pace.due(Duration::from_secs(30), closed, returning);
+    assert_eq!((due(90, 1), due(98, 1), due(100, 1)), (6, 2, 0));
+    assert_eq!((due(100, 0), due(154, 0), due(156, 0)), (6, 2, 0));
+    assert_eq!(pace.most(), 156);
 }
 
 fn cases() -> impl Strategy<Value = (Vec<Load>, Vec<Group>)> {
@@ -173,18 +202,22 @@ fn cases() -> impl Strategy<Value = (Vec<Load>, Vec<Group>)> {
 
 proptest! {
     #[test]
-    fn a_plan_keeps_its_promises((loads, groups) in cases(), to in 0_u32..50) {
+    fn a_plan_keeps_its_promises(
+        (loads, groups) in cases(),
+        to in 0_u32..50,
+        returning in proptest::collection::vec(0_u64..20, 6),
+    ) {
         let to = percent(&to.to_string());
-        let plan = plan(&loads, &groups, to, 0);
-        let shares = shares(&loads, 0);
-        prop_assert_eq!(
-            plan.after.iter().sum::<u64>(),
-            loads.iter().map(|load| load.connections).sum::<u64>()
-        );
+        let returning = &returning[..loads.len()];
+        let plan = plan(&loads, &groups, to, returning);
+        let shares = shares(&loads, returning.iter().sum());
+        let all = loads.iter().map(|load| load.connections).chain(returning.iter().copied());
+        prop_assert_eq!(plan.after.iter().sum::<u64>(), all.sum::<u64>());
         // No node that had its share is left with less than the mean, rounded down.
-        for ((load, after), share) in loads.iter().zip(&plan.after).zip(&shares) {
-            let before = float(load.connections);
-            prop_assert!(float(*after) >= share.floor().min(before), "{:?}", plan);
+        for (node, after) in plan.after.iter().enumerate() {
+            let before = float(loads[node].connections);
+            let left = float(after - returning[node]);
+            prop_assert!(left >= shares[node].floor().min(before), "{:?}", plan);
         }
         // Each connection is closed at most once, and belongs to a node with more than its share.
         let mut closed: Vec<usize> = plan.closes.iter().map(|close| close.connection).collect();
@@ -196,13 +229,13 @@ proptest! {
         for close in &plan.closes {
             prop_assert!(close.to.is_none_or(|node| node < loads.len()));
         }
-        let after: Vec<Load> = loads
-            .iter()
-            .zip(&plan.after)
-            .map(|(load, after)| Load { connections: *after, ..load.clone() })
-            .collect();
-        prop_assert_eq!(plan.becomes_even, is_even(&after, to));
-        if is_even(&loads, to) {
+        let with = |counts: Vec<u64>| -> Vec<Load> {
+            let loads = loads.iter().zip(counts);
+            loads.map(|(load, connections)| Load { connections, ..load.clone() }).collect()
+        };
+        prop_assert_eq!(plan.becomes_even, is_even(&with(plan.after), to));
+        let expected = loads.iter().zip(returning).map(|(load, returning)| load.connections + returning);
+        if is_even(&with(expected.collect()), to) {
             prop_assert_eq!(plan.total, 0);
         }
     }
@@ -212,7 +245,7 @@ proptest! {
         let pace = Pace { total, over: Duration::from_secs(over) };
         let (mut closed, mut elapsed) = (0, Duration::from_millis(start));
         while elapsed < pace.over {
-            let due = pace.due(elapsed, closed);
+            let due = pace.due(elapsed, closed, 0);
             prop_assert!(due <= pace.per_second());
             closed += due;
             elapsed += Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! One second of a rebalance: reads the connections, plans again, and closes the part that is due.
 
+mod decision;
 #[cfg(test)]
 mod tests;
 
@@ -9,33 +10,24 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::decision::{Found, Progress};
 use super::close_timer::CloseTimer;
-use super::explain::{nodes, rounded};
-use super::plan::{Close, Pace, is_even, plan, variance};
+use super::plan::Close;
+use super::returning::ClosedClient;
 use super::survey::{Assigned, Scope, Survey, Target, from_kernel, refused};
-use crate::api::{RebalanceNode, Refusal};
-use crate::base::units::Percent;
+use crate::api::Refusal;
 use crate::haproxy_api::Socket;
 use crate::platform::sock_diag::close;
 
 /// The time from the beginning of a round to that of the next one.
-const ROUND: Duration = Duration::from_secs(1);
+pub(super) const ROUND: Duration = Duration::from_secs(1);
 
 /// What a round starts from.
 pub(super) struct Round {
     pub(super) scope: Scope,
-    pub(super) to: Percent,
-    pub(super) pace: Pace,
-    /// The time since the rebalance began.
-    pub(super) elapsed: Duration,
-    /// The connections that were closed before.
-    pub(super) closed: u64,
-    /// How many connections there were at the last round, and how many that has closed.
-    pub(super) before: Option<(u64, u64)>,
+    pub(super) progress: Progress,
     /// When the next connection may be closed.
     pub(super) next_close: Instant,
-    /// Whether it may wait for nodes that do not get their share of new clients yet.
-    pub(super) may_wait: bool,
     pub(super) cancelled: CancellationToken,
 }
 
@@ -44,27 +36,14 @@ pub(super) struct Round {
 pub(in crate::supervisor) struct RoundResult {
     /// `None` if the connections could not be read.
     pub(in crate::supervisor) found: Option<Found>,
-    pub(in crate::supervisor) closed: u64,
+    /// The clients whose connections it has closed.
+    pub(in crate::supervisor) closed: Vec<ClosedClient>,
     /// When the next connection may be closed; `None` if none was closed.
     pub(in crate::supervisor) next_close: Option<Instant>,
     /// The nodes that clients were assigned to.
     pub(in crate::supervisor) assigned: Assigned,
     /// Why it could not go on.
     pub(in crate::supervisor) failure: Option<Refusal>,
-}
-
-/// What a round has found before it closed anything.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::supervisor) struct Found {
-    pub(in crate::supervisor) nodes: Vec<RebalanceNode>,
-    /// `(max - min) / mean`, in percent.
-    pub(in crate::supervisor) variance: f64,
-    /// Whether the nodes were even.
-    pub(in crate::supervisor) is_even: bool,
-    /// Whether nothing was closed because nodes do not get their share of new clients yet.
-    pub(in crate::supervisor) waits: bool,
-    /// Whether connections are planned to be closed, now or later.
-    pub(in crate::supervisor) has_plan: bool,
 }
 
 impl Round {
@@ -89,30 +68,13 @@ impl Round {
         began: Instant,
         result: &mut RoundResult,
     ) -> Result<(), Refusal> {
-        let all: u64 = survey.loads.iter().map(|load| load.connections).sum();
-        // Clients whose connections were closed are about to connect again.
-        let returning = self
-            .before
-            .map_or(0, |(before, closed)| closed.min(before.saturating_sub(all)));
-        let plan = plan(&survey.loads, &survey.groups, self.to, returning);
-        let found = result.found.insert(Found {
-            nodes: nodes(survey, returning),
-            variance: rounded(variance(&survey.loads)),
-            is_even: is_even(&survey.loads, self.to),
-            waits: self.may_wait && !survey.slow.is_empty(),
-            has_plan: !plan.closes.is_empty(),
-        });
-        if found.is_even {
+        let (found, closes) = self.progress.clone().decide(survey, began.into_std());
+        let is_even = found.is_even;
+        result.found = Some(found);
+        if is_even {
             return Ok(());
         }
-        let due = if found.waits {
-            0
-        } else {
-            self.pace.due(self.elapsed, self.closed)
-        };
-        let due = usize::try_from(due).unwrap_or(usize::MAX).min(plan.closes.len());
-        let closes = plan.closes.get(..due).unwrap_or_default();
-        self.close(survey, closes, began, result).await?;
+        self.close(survey, &closes, began, result).await?;
         tokio::select! {
             () = sleep_until(began + ROUND) => {}
             () = self.cancelled.cancelled() => {}
@@ -130,7 +92,7 @@ impl Round {
         result: &mut RoundResult,
     ) -> Result<(), Refusal> {
         self.assign(survey, closes, result).await?;
-        let mut timer = CloseTimer::new(self.pace, self.next_close);
+        let mut timer = CloseTimer::new(self.progress.pace, self.next_close);
         for close in closes {
             if timer.next() >= began + ROUND {
                 break;
@@ -141,8 +103,12 @@ impl Round {
                 () = timer.wait() => {}
             }
             result.next_close = Some(timer.next());
-            if let Some(target) = survey.targets.get(close.connection) {
-                result.closed += u64::from(self.close_one(target).await?);
+            let at = std::time::Instant::now();
+            if let Some(target) = survey.targets.get(close.connection)
+                && self.close_one(target).await?
+            {
+                let node = close.to.and_then(|to| self.scope.serving.get(to)).cloned();
+                result.closed.push(ClosedClient { at, node });
             }
         }
         Ok(())
@@ -161,7 +127,7 @@ impl Round {
             .balancer
             .orders(&self.scope.spec.cluster, &self.scope.spec.run_dir);
         let mut assigned = BTreeSet::new();
-        for close in closes {
+        for close in closes.iter().filter(|close| close.is_chosen_here) {
             if self.cancelled.is_cancelled() {
                 break;
             }

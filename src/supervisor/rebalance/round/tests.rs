@@ -11,6 +11,8 @@ use super::*;
 use crate::platform::RunDir;
 use crate::profile::BalancerKind;
 use crate::supervisor::core::model::spec_of;
+use crate::supervisor::rebalance::plan::Pace;
+use crate::supervisor::rebalance::returning::ReturningClients;
 
 /// A cluster that one process can serve on any host.
 const SMALL: [&str; 4] = [
@@ -80,16 +82,18 @@ impl FakeBalancer {
     fn round(&self) -> Round {
         Round {
             scope: self.scope.clone(),
-            to: "5%".parse().unwrap(),
-            pace: Pace {
-                total: 1_000,
-                over: Duration::from_secs(1),
+            progress: Progress {
+                to: "5%".parse().unwrap(),
+                pace: Pace {
+                    total: 1_000,
+                    over: Duration::from_secs(1),
+                },
+                elapsed: Duration::ZERO,
+                closed: 0,
+                clients: ReturningClients::default(),
+                may_wait: false,
             },
-            elapsed: Duration::ZERO,
-            closed: 0,
-            before: None,
             next_close: Instant::now(),
-            may_wait: false,
             cancelled: CancellationToken::new(),
         }
     }
@@ -109,7 +113,7 @@ fn answer(command: &str) -> String {
 #[tokio::test]
 async fn what_was_closed_before_a_failure_counts() {
     let result = FakeBalancer::breaks_after(3).round().run().await;
-    assert_eq!(result.closed, 3, "{result:?}");
+    assert_eq!(result.closed.len(), 3, "{result:?}");
     assert!(result.failure.is_some() && result.found.is_some(), "{result:?}");
 }
 
@@ -124,6 +128,6 @@ async fn an_order_to_close_that_was_sent_counts_when_a_round_is_cancelled() {
     cancelled.cancel();
     let _ = balancer.answers.send_replace(true);
     let result = round.await.unwrap();
-    assert_eq!((result.closed, &result.failure), (1, &None));
+    assert_eq!((result.closed.len(), &result.failure), (1, &None));
     assert!(result.next_close.unwrap() > first, "{result:?}");
 }

@@ -5,7 +5,8 @@
 //!              ▲  │  └─ nothing can be closed, five times in a row, late, ▶ ended: uneven
 //!              │  │     or fewer than two nodes take clients
 //!   a second   │  │ the plan of this second; nothing while a node that came back gets less than
-//!   is over    │  ▼ its share of new clients
+//!   is over    │  │ its share of new clients, or enough clients are on their way back
+//!              │  ▼
 //!            Closing ── a node changes its state ──▶ Reading, with the nodes that take clients now
 //!
 //!  from each: the balancer is reloaded or replaced, nodes are restarted, a stop,
@@ -25,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::explain::TOO_FEW_NODES;
 use super::plan::Pace;
-use super::round::{Found, Round, RoundResult};
+use super::returning::{RETURN_TIME, ReturningClients};
+use super::round::{Found, Progress, ROUND, Round, RoundResult};
 use super::survey::{Assigned, Scope};
 use crate::api::{
     self, EndedRebalance, RebalanceFigures, RebalanceOrder, RebalanceResult, Rebalances as Report, Refusal,
@@ -40,6 +42,8 @@ const MAX_IDLE_ROUNDS: u32 = 5;
 const MAX_WAITING_ROUNDS: u32 = 15;
 /// A rebalance that takes longer than twice its time, and this, ends.
 const EXTRA_TIME: Duration = Duration::from_secs(10);
+/// Rounds that wait for returning clients do not count in that time, up to this many minutes.
+const MAX_TIME_FOR_CLIENTS: Duration = RETURN_TIME.saturating_mul(5);
 
 /// The rebalance of a supervisor, if there is one, and the latest one that is over.
 #[derive(Default)]
@@ -58,10 +62,12 @@ struct Running {
     since: SystemTime,
     figures: RebalanceFigures,
     assigned: Assigned,
-    /// How many connections there were at the last round, and how many that has closed.
-    before: Option<(u64, u64)>,
+    /// The clients whose connections were closed.
+    clients: ReturningClients,
     idle_rounds: u32,
     waiting_rounds: u32,
+    /// How long rounds have waited for returning clients.
+    waited_for_clients: Duration,
     /// When the next connection may be closed.
     next_close: Instant,
     round: Option<CurrentRound>,
@@ -113,9 +119,10 @@ impl RebalanceState {
             since: SystemTime::now(),
             figures: RebalanceFigures::default(),
             assigned: Assigned::new(),
-            before: None,
+            clients: ReturningClients::default(),
             idle_rounds: 0,
             waiting_rounds: 0,
+            waited_for_clients: Duration::ZERO,
             next_close: now,
             round: None,
             aborted: None,
@@ -145,13 +152,8 @@ impl RebalanceState {
                 assigned: running.assigned.clone(),
                 ..scope
             },
-            to: running.order.to,
-            pace: running.pace,
-            elapsed: now.saturating_duration_since(running.began),
-            closed: running.figures.closed,
-            before: running.before,
+            progress: running.progress(now),
             next_close: running.next_close.into(),
-            may_wait: running.figures.closed == 0 && running.waiting_rounds < MAX_WAITING_ROUNDS,
             cancelled,
         };
         Some((self.rounds, round))
@@ -255,10 +257,23 @@ impl RebalanceState {
 }
 
 impl Running {
+    /// How far it is.
+    fn progress(&self, now: Instant) -> Progress {
+        Progress {
+            to: self.order.to,
+            pace: self.pace,
+            elapsed: now.saturating_duration_since(self.began),
+            closed: self.figures.closed,
+            clients: self.clients.clone(),
+            may_wait: self.figures.closed == 0 && self.waiting_rounds < MAX_WAITING_ROUNDS,
+        }
+    }
+
     /// Takes in what a round has done, and returns how the rebalance ends, if it does.
     fn after(&mut self, result: RoundResult, now: Instant) -> Option<(RebalanceResult, Option<String>)> {
-        self.figures.closed += result.closed;
-        self.figures.most_in_a_second = self.figures.most_in_a_second.max(result.closed);
+        let closed = result.closed.len() as u64;
+        self.figures.closed += closed;
+        self.figures.most_in_a_second = self.figures.most_in_a_second.max(closed);
         self.assigned.extend(result.assigned);
         self.next_close = result.next_close.map_or(self.next_close, Into::into);
         let Found {
@@ -267,9 +282,11 @@ impl Running {
             is_even,
             waits,
             has_plan,
+            clients,
         } = result.found?;
-        let all = nodes.iter().map(|node| node.connections).sum();
-        self.before = Some((all, result.closed));
+        let returning = clients.away();
+        self.clients = clients;
+        self.clients.add(result.closed);
         self.figures.variance_percent = variance;
         self.figures.nodes = nodes;
         if self.figures.nodes.len() < 2 {
@@ -281,16 +298,24 @@ impl Running {
             self.began = now;
             return None;
         }
-        self.idle_rounds = if has_plan { 0 } else { self.idle_rounds + 1 };
-        let most = self.pace.total + self.pace.total / 2 + self.pace.per_second();
-        let allowed = self.pace.over * 2 + EXTRA_TIME;
+        let waits_for_clients = closed == 0 && returning > 0;
+        if waits_for_clients {
+            self.waited_for_clients = (self.waited_for_clients + ROUND).min(MAX_TIME_FOR_CLIENTS);
+        }
+        self.idle_rounds = if has_plan || waits_for_clients {
+            0
+        } else {
+            self.idle_rounds + 1
+        };
+        let is_spent = self.figures.closed >= self.pace.most() && closed == 0 && returning == 0;
+        let allowed = self.pace.over * 2 + EXTRA_TIME + self.waited_for_clients;
         let differ = format!("the nodes differ by {variance}%");
         if is_even {
             Some((RebalanceResult::Even, None))
         } else if self.idle_rounds >= MAX_IDLE_ROUNDS {
             let reason = format!("{differ}, and closing further connections would not help");
             Some((RebalanceResult::Uneven, Some(reason)))
-        } else if self.figures.closed >= most {
+        } else if is_spent {
             let reason = format!("{differ}: clients came back to other nodes than expected");
             Some((RebalanceResult::Uneven, Some(reason)))
         } else if now.saturating_duration_since(self.began) > allowed {

@@ -1,5 +1,8 @@
+mod simulation;
+
 use super::*;
 use crate::api::RebalanceNode;
+use crate::supervisor::rebalance::returning::ClosedClient;
 
 fn order() -> RebalanceOrder {
     RebalanceOrder {
@@ -46,14 +49,20 @@ fn in_round(state: &mut RebalanceState, number: u64) {
     }
 }
 
-fn done(closed: u64, has_plan: bool) -> RoundResult {
+fn done(closed: usize, has_plan: bool) -> RoundResult {
     with(found(has_plan), closed)
 }
 
-fn with(found: Found, closed: u64) -> RoundResult {
+fn with(found: Found, closed: usize) -> RoundResult {
     RoundResult {
         found: Some(found),
-        closed,
+        closed: vec![
+            ClosedClient {
+                at: Instant::now(),
+                node: None
+            };
+            closed
+        ],
         ..RoundResult::default()
     }
 }
@@ -150,9 +159,11 @@ fn it_ends_when_nothing_can_be_closed_any_more() {
 fn it_ends_when_clients_come_back_to_the_same_nodes() {
     let now = Instant::now();
     let mut state = running(now);
-    for round in 1..=6 {
+    for (round, closed) in [3, 3, 3, 3, 3, 3, 0].into_iter().enumerate() {
+        let round = round as u64 + 1;
         in_round(&mut state, round);
-        state.after(round, done(3, true), now);
+        assert!(state.is_running());
+        state.after(round, done(closed, true), now);
     }
     let ended = state.to_api().last.unwrap();
     assert_eq!(

@@ -1,0 +1,165 @@
+//! Clients whose connections were closed, and that are not back yet.
+//!
+//! Nothing shows which clients are back. How many are not is seen by the number of connections, which
+//! is that much smaller than it was. They are taken to come back in the order in which their
+//! connections were closed.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::plan::{Load, emptiest};
+
+/// A client that is not back by then has left.
+pub(super) const RETURN_TIME: Duration = Duration::from_mins(1);
+
+/// The clients of the connections that a rebalance has closed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::supervisor) struct ReturningClients {
+    /// Those of the last minute, back or not, in the order of their closes.
+    closed: VecDeque<ClosedClient>,
+    /// How many connections there are when all are back; `None` before the first count.
+    expected: Option<u64>,
+    /// How many of the clients are not back.
+    away: u64,
+}
+
+/// A client whose connection was closed.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::supervisor) struct ClosedClient {
+    pub(in crate::supervisor) at: Instant,
+    /// The node that it will get; `None` where the balancer chooses.
+    pub(in crate::supervisor) node: Option<String>,
+}
+
+impl ReturningClients {
+    /// The connections of more clients were closed.
+    pub(super) fn add(&mut self, closed: impl IntoIterator<Item = ClosedClient>) {
+        self.closed.extend(closed);
+    }
+
+    /// There are so many connections now.
+    pub(super) fn count(&mut self, connections: u64, now: Instant) {
+        let has_left = |client: &ClosedClient| now.saturating_duration_since(client.at) >= RETURN_TIME;
+        while self.closed.front().is_some_and(has_left) {
+            self.closed.pop_front();
+        }
+        // Other clients come and go, too.
+        let fewer = self
+            .expected
+            .map_or(0, |expected| expected.saturating_sub(connections));
+        self.away = fewer.min(self.closed.len() as u64);
+        self.expected = Some(connections + self.away);
+    }
+
+    /// How many are not back.
+    pub(super) fn away(&self) -> u64 {
+        self.away
+    }
+
+    /// How many each node will get. Where the balancer chooses, that is the node that lacks most.
+    pub(super) fn by_node(&self, loads: &[Load]) -> Vec<u64> {
+        let mut returning = vec![0; loads.len()];
+        let mut expected: Vec<u64> = loads.iter().map(|load| load.connections).collect();
+        let away = usize::try_from(self.away).unwrap_or(usize::MAX);
+        let away = self.closed.iter().rev().take(away);
+        let known = |client: &ClosedClient| {
+            let name = client.node.as_ref()?;
+            loads.iter().position(|load| load.node == *name)
+        };
+        let (known, chosen): (Vec<_>, Vec<_>) = away.map(known).partition(Option::is_some);
+        for node in known.into_iter().chain(chosen) {
+            if let Some(node) = node.or_else(|| emptiest(loads, &expected)) {
+                returning[node] += 1;
+                expected[node] += 1;
+            }
+        }
+        returning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed(at: Instant, node: Option<&str>) -> ClosedClient {
+        ClosedClient {
+            at,
+            node: node.map(str::to_owned),
+        }
+    }
+
+    fn loads(counts: &[u64]) -> Vec<Load> {
+        let load = |(index, count): (usize, &u64)| Load {
+            node: format!("n{index}"),
+            weight: 1,
+            connections: *count,
+        };
+        counts.iter().enumerate().map(load).collect()
+    }
+
+    #[test]
+    fn the_latest_ones_are_away() {
+        let now = Instant::now();
+        let mut clients = ReturningClients::default();
+        clients.count(10, now);
+        clients.add([
+            closed(now, Some("n0")),
+            closed(now, Some("n1")),
+            closed(now, None),
+        ]);
+        clients.count(7, now);
+        assert_eq!(
+            (clients.away(), clients.by_node(&loads(&[5, 1, 1]))),
+            (3, vec![1, 1, 1])
+        );
+        clients.count(8, now);
+        assert_eq!(
+            (clients.away(), clients.by_node(&loads(&[4, 4, 0]))),
+            (2, vec![0, 1, 1])
+        );
+        // A node that does not serve any more gets none.
+        assert_eq!(clients.by_node(&loads(&[8])), [2]);
+        clients.count(10, now);
+        assert_eq!(
+            (clients.away(), clients.by_node(&loads(&[8, 2]))),
+            (0, vec![0, 0])
+        );
+    }
+
+    #[test]
+    fn clients_that_leave_by_themselves_do_not_return() {
+        let now = Instant::now();
+        let mut clients = ReturningClients::default();
+        clients.count(100, now);
+        clients.count(60, now);
+        assert_eq!(clients.away(), 0);
+        clients.add([closed(now, None)]);
+        clients.count(50, now);
+        assert_eq!(clients.away(), 1);
+    }
+
+    #[test]
+    fn more_connections_than_before_are_expected_to_stay() {
+        let now = Instant::now();
+        let mut clients = ReturningClients::default();
+        clients.count(100, now);
+        clients.count(120, now);
+        clients.add([closed(now, None), closed(now, None)]);
+        clients.count(118, now);
+        assert_eq!(clients.away(), 2);
+    }
+
+    #[test]
+    fn a_client_that_is_not_back_in_time_has_left() {
+        let now = Instant::now();
+        let mut clients = ReturningClients::default();
+        clients.count(2, now);
+        clients.add([closed(now, None), closed(now + Duration::from_secs(1), None)]);
+        clients.count(0, now + RETURN_TIME / 2);
+        assert_eq!(clients.away(), 2);
+        clients.count(0, now + RETURN_TIME);
+        assert_eq!(clients.away(), 1);
+        clients.count(0, now + RETURN_TIME * 2);
+        assert_eq!(clients.away(), 0);
+    }
+}
