@@ -115,10 +115,10 @@ pub fn processes_with_any(inodes: &BTreeSet<u64>) -> BTreeSet<u32> {
     found.into_values().flatten().collect()
 }
 
-/// How many of the sockets with these inodes the processes have, each counted once.
+/// Those of the sockets with these inodes that the processes have.
 #[must_use]
-pub fn count_of(processes: &[u32], inodes: &BTreeSet<u64>) -> u64 {
-    Search::of(inodes).run(processes).len() as u64
+pub fn sockets_of(processes: &[u32], inodes: &BTreeSet<u64>) -> BTreeSet<u64> {
+    Search::of(inodes).run(processes).into_keys().collect()
 }
 
 impl Holder {

@@ -14,7 +14,7 @@ use super::spec::Spec;
 use crate::api::{ConnectionsBy, FormerBalancer, Status};
 use crate::haproxy_api::Socket;
 use crate::plan::PROBE_SOURCE;
-use crate::platform::ports::count_of;
+use crate::platform::ports::sockets_of;
 use crate::platform::sock_diag::{accepted, count_established, count_to, own_sockets};
 use crate::platform::worker::children;
 use crate::profile::{NodeId, Runtime};
@@ -48,7 +48,7 @@ pub(super) async fn count_former(spec: &Spec, status: &mut Status) {
         let accepted = accepted(&public)?;
         let of_one = |former: &FormerBalancer| {
             let processes: Vec<u32> = iter::once(former.pid).chain(children(former.pid)).collect();
-            count_of(&processes, &accepted)
+            sockets_of(&processes, &accepted).len() as u64
         };
         io::Result::Ok(former.iter().map(of_one).collect::<Vec<u64>>())
     });

@@ -118,7 +118,13 @@ impl Children {
 
     /// Whether a former balancer instance still has connections.
     pub(in crate::supervisor) fn has_retired(&self) -> bool {
-        self.ids().any(|id| matches!(id, ChildId::Retired(..)))
+        self.retired().next().is_some()
+    }
+
+    /// The former balancer instances that still have connections.
+    pub(in crate::supervisor) fn retired(&self) -> impl Iterator<Item = &Child> {
+        let retired = self.iter().filter(|(id, _)| matches!(id, ChildId::Retired(..)));
+        retired.map(|(_, child)| child)
     }
 
     /// Adds the `child` of an earlier supervisor.

@@ -7,6 +7,8 @@
 
 mod close_timer;
 mod explain;
+#[cfg(test)]
+mod fake_balancer;
 mod nginx;
 pub(super) mod plan;
 mod returning;
@@ -22,6 +24,7 @@ use self::round::RoundResult;
 use self::survey::{Assigned, Scope, Survey};
 use super::core::Core;
 use super::event::CoreEvent;
+use super::process::child::Child;
 use crate::api::{RebalanceOrder, RebalancePlan, Refusal};
 
 /// The shortest time over which connections are closed.
@@ -106,10 +109,12 @@ impl Core {
     fn scope(&self, streams: bool) -> Scope {
         let nodes = self.spec.cluster.nodes.iter();
         let serving = nodes.filter(|node| node.weight > 0 && self.takes_clients(node.id));
+        let balancers = self.children.balancers();
         Scope {
             spec: self.spec.clone(),
             serving: serving.map(|node| node.name.clone()).collect(),
-            has_retired: self.children.has_retired(),
+            balancers: balancers.filter_map(|(_, child)| child.process()).collect(),
+            former: self.children.retired().filter_map(Child::process).collect(),
             streams,
             assigned: Assigned::new(),
         }

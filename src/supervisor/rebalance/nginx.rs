@@ -1,6 +1,6 @@
 //! The TCP connections of nginx, which does not show them: the kernel does, with both of their ends.
 //!
-//! nginx's connections to a node are those of the node's clients. Where nginx computes a client's
+//! The connections of nginx's processes to a node are those of the node's clients. Where nginx computes a client's
 //! node from its address, the client's own connection must be found: the one through which as many
 //! bytes passed at the same times, with the directions exchanged. A client's connection counts as
 //! misplaced when no connection to the node that nginx computes now can be the other end of it.
@@ -10,10 +10,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::plan::Destination;
-use super::survey::{Kept, Scope, Survey, Target, from_kernel};
+use super::survey::{Kept, Scope, Survey, Target, from_kernel, held_by};
 use crate::api::Refusal;
-use crate::plan::PROBE_SOURCE;
-use crate::platform::sock_diag::{Activity, Connection, accepted_at, opened_to, own_sockets};
+use crate::platform::sock_diag::{Activity, Connection, accepted_at, opened_to};
 use crate::render::{Held, Homes, Returns, returning};
 
 /// The largest difference between the times at which two ends of a client's path were used.
@@ -22,26 +21,24 @@ const MAX_SKEW_MS: u64 = 250;
 /// Reads the connections to the nodes, and those of clients.
 pub(super) async fn read(scope: &Scope) -> Result<Survey, Refusal> {
     let spec = &scope.spec;
-    let nodes: Vec<(usize, SocketAddr)> = spec
-        .cluster
-        .nodes
-        .iter()
-        .filter_map(|node| Some((scope.place(&node.name)?, node.tcp?)))
-        .collect();
+    let nodes = scope.tcp_nodes();
     let addresses: Vec<SocketAddr> = nodes.iter().map(|(_, address)| *address).collect();
     let tcp = spec.cluster.listen.tcp;
     let mut public = spec.public_addresses();
     public.retain(|address| Some(address.port()) == tcp);
-    let (opened, accepted, own) =
-        from_kernel(move || Ok((opened_to(&addresses)?, accepted_at(&public)?, own_sockets()?))).await?;
-    let opened: Vec<(usize, Connection)> = opened
-        .into_iter()
-        .filter(|it| !own.contains(&it.inode) && it.local.ip() != PROBE_SOURCE)
-        .filter_map(|it| {
-            let (node, _) = nodes.iter().find(|(_, address)| *address == it.peer)?;
-            Some((*node, it))
-        })
-        .collect();
+    let masters = scope.balancers.clone();
+    let read = move || {
+        let connections = [opened_to(&addresses)?, accepted_at(&public)?].concat();
+        // Workers that shut down after a reload are among them: they have what came before.
+        Ok(held_by(&masters, connections))
+    };
+    let (mut opened, mut accepted) = (Vec::new(), Vec::new());
+    for connection in from_kernel(read).await? {
+        match nodes.iter().find(|(_, address)| *address == connection.peer) {
+            Some((node, _)) => opened.push((*node, connection)),
+            None => accepted.push(connection),
+        }
+    }
 
     let mut survey = Survey::empty(scope);
     for (node, _) in &opened {

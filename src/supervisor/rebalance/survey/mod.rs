@@ -1,6 +1,9 @@
 //! What is known of the connections now: which node holds each, how long it was idle, and which
 //! node its client gets next.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,9 +17,11 @@ use super::nginx;
 use super::plan::{Destination, Group, Load};
 use crate::api::Refusal;
 use crate::haproxy_api::{RuntimeError, SessionLine, Socket};
-use crate::platform::sock_diag::{Connection, accepted_at};
+use crate::platform::Identity;
+use crate::platform::ports::sockets_of;
+use crate::platform::sock_diag::{Connection, accepted_at, opened_to};
+use crate::platform::worker::children;
 use crate::render::{Held, Returning, Returns, Server, returning, servers};
-use crate::supervisor::connection_count::count_connections;
 use crate::supervisor::spec::Spec;
 
 /// Which connections matter.
@@ -25,8 +30,10 @@ pub(in crate::supervisor) struct Scope {
     pub(in crate::supervisor) spec: Arc<Spec>,
     /// The nodes that take clients now.
     pub(in crate::supervisor) serving: Vec<String>,
-    /// Whether former balancer processes still have connections.
-    pub(in crate::supervisor) has_retired: bool,
+    /// The balancer's processes.
+    pub(in crate::supervisor) balancers: Vec<Identity>,
+    /// Former balancer processes that still have connections.
+    pub(in crate::supervisor) former: Vec<Identity>,
     /// Whether `WebSockets` and event streams may be closed.
     pub(in crate::supervisor) streams: bool,
     /// The nodes that clients were assigned to by their addresses, by backend and address.
@@ -85,11 +92,13 @@ impl Survey {
     /// # Errors
     /// When the balancer or the kernel does not show them.
     pub(in crate::supervisor) async fn read(scope: &Scope) -> Result<Survey, Refusal> {
-        if scope.spec.sockets().is_empty() {
-            nginx::read(scope).await
+        let mut survey = if scope.spec.sockets().is_empty() {
+            nginx::read(scope).await?
         } else {
-            of_sessions(scope).await
-        }
+            of_sessions(scope).await?
+        };
+        add_former(scope, &mut survey).await?;
+        Ok(survey)
     }
 
     /// No connections on the nodes that take clients.
@@ -144,6 +153,14 @@ impl Scope {
         self.serving.iter().position(|name| name == node)
     }
 
+    /// The places of the nodes that take clients, and their addresses over TCP.
+    pub(super) fn tcp_nodes(&self) -> Vec<(usize, SocketAddr)> {
+        let nodes = self.spec.cluster.nodes.iter();
+        nodes
+            .filter_map(|node| Some((self.place(&node.name)?, node.tcp?)))
+            .collect()
+    }
+
     fn weight(&self, node: &str) -> u64 {
         self.spec
             .cluster
@@ -175,6 +192,21 @@ pub(super) async fn from_kernel<T: Send + 'static>(
     let read = tokio::task::spawn_blocking(read).await;
     read.unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(|error| unreadable(&error))
+}
+
+/// Those of the connections that the processes have, or their children.
+pub(super) fn held_by(processes: &[Identity], connections: Vec<Connection>) -> Vec<Connection> {
+    let inodes = connections.iter().map(|connection| connection.inode).collect();
+    let with_children = |process: &Identity| {
+        let children = children(process.pid);
+        // Checked afterwards: the pid may belong to another process now.
+        let processes = std::iter::once(process.pid).chain(children);
+        processes.filter(|_| process.is_alive()).collect::<Vec<_>>()
+    };
+    let processes: Vec<u32> = processes.iter().flat_map(with_children).collect();
+    let held = sockets_of(&processes, &inodes);
+    let connections = connections.into_iter();
+    connections.filter(|it| held.contains(&it.inode)).collect()
 }
 
 // Private
@@ -250,9 +282,6 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
         };
         survey.add(from, to, idle, target);
     }
-    if scope.has_retired {
-        add_former(scope, &mut survey).await;
-    }
     let dealt = backends
         .iter()
         .filter(|it| kept(it.held, it.returns, scope.streams).is_none() && it.returns != Returns::ByEntry);
@@ -286,19 +315,20 @@ async fn slow(scope: &Scope, backends: &BTreeSet<&str>) -> Result<BTreeSet<Strin
 }
 
 /// Adds the TCP connections of former balancer processes, which show no sessions any more.
-async fn add_former(scope: &Scope, survey: &mut Survey) {
-    let counted = count_connections(&scope.spec, false).await;
-    for node in &scope.spec.cluster.nodes {
-        let counted = counted.get(&node.id).copied().unwrap_or_default();
-        let Some(load) = scope.place(&node.name).and_then(|at| survey.loads.get_mut(at)) else {
-            continue;
-        };
-        let former = counted.tcp.saturating_sub(load.connections);
-        load.connections += former;
-        if former > 0 {
-            *survey.kept.entry(Kept::AtFormerBalancer).or_default() += former;
+async fn add_former(scope: &Scope, survey: &mut Survey) -> Result<(), Refusal> {
+    if scope.former.is_empty() {
+        return Ok(());
+    }
+    let (nodes, former) = (scope.tcp_nodes(), scope.former.clone());
+    let addresses: Vec<SocketAddr> = nodes.iter().map(|(_, address)| *address).collect();
+    let held = from_kernel(move || Ok(held_by(&former, opened_to(&addresses)?))).await?;
+    for connection in held {
+        if let Some((node, _)) = nodes.iter().find(|(_, address)| *address == connection.peer) {
+            survey.count(*node);
+            survey.keep(Kept::AtFormerBalancer);
         }
     }
+    Ok(())
 }
 
 /// Why a connection is not closed, if it is not.
