@@ -236,6 +236,7 @@ impl Core {
             .filter(|id| matches!(id, ChildId::Balancer(_)));
         Snapshot {
             spec: self.spec.clone(),
+            owns_nodes: self.owns_nodes(),
             nodes: nodes.collect(),
             balancers: balancers.map(|id| self.child_snapshot(id)).collect(),
             retired: self

@@ -143,7 +143,9 @@ impl Core {
         {
             return Err(running.refusal());
         }
-        let is_as_prepared = Arc::ptr_eq(&change.base, &self.spec) && change.drained == self.rollouts.drained;
+        let is_as_prepared = Arc::ptr_eq(&change.base, &self.spec)
+            && change.drained == self.rollouts.drained
+            && change.owns_nodes == self.owns_nodes();
         if change.has_rollout() && !is_as_prepared {
             return Err(Refusal {
                 error: OUTDATED.to_owned(),

@@ -31,7 +31,7 @@ use self::mixture::Others;
 use self::plan::{Facts, change_plan};
 use self::sticky_clients::sticky_clients;
 use self::target::{again, kind, launch, left_order};
-use self::work::{former, refuse_the_last, settings, work};
+use self::work::{former, refuse_restart, refuse_the_last, settings, work};
 use super::node_environment::NodeEnvironment;
 use super::prepare::{Prepared, beside_if_needed, prepared_beside, refusal};
 use super::rollout::state::{Order, Settings};
@@ -63,6 +63,8 @@ pub(in crate::supervisor) struct Change {
     takes_over: bool,
     /// Nodes that an earlier rollout kept clients from when it was prepared.
     drained: BTreeSet<NodeId>,
+    /// Whether this supervisor starts and stops nodes; otherwise all of them are external.
+    pub(in crate::supervisor) owns_nodes: bool,
 }
 
 /// Why the cluster changes without an order.
@@ -124,6 +126,9 @@ impl Change {
             target.spec.node_environment = environment.clone();
         }
         let again = again(&order.target, left);
+        if again.is_some() {
+            refuse_restart(&target.spec, snapshot)?;
+        }
         let work = work(&base, &target.spec, snapshot, again.as_ref());
         refuse_the_last(&base, &work, snapshot, order.force)?;
         let settings = settings(&target.spec, order, kind, left);
@@ -163,6 +168,7 @@ impl Change {
             replaced: again.unwrap_or_default(),
             takes_over: left.order.is_some(),
             drained: left.drained.clone(),
+            owns_nodes: snapshot.owns_nodes,
         })
     }
 }
@@ -188,6 +194,7 @@ impl Change {
             sticky_clients,
             close_after: self.settings.close_after.map(Period::from),
             is_restart: self.order.kind == RolloutKind::Restart,
+            owns_nodes: self.owns_nodes,
         };
         change_plan(&self.base, &self.target, &facts)
     }

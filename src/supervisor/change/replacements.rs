@@ -13,6 +13,8 @@ pub(super) struct Pair<'a> {
     pub(super) was: &'a Node,
     pub(super) next: &'a Spec,
     pub(super) is: &'a Node,
+    /// Whether this supervisor starts and stops nodes; otherwise all of them are external.
+    pub(super) owns_nodes: bool,
 }
 
 impl Pair<'_> {
@@ -22,10 +24,10 @@ impl Pair<'_> {
     /// more nodes are added without a restart of those that run.
     pub(super) fn reasons(self) -> Vec<String> {
         let runtime = |spec: &Spec| (spec.cluster.runtime, spec.cluster.erlmcp.is_some());
-        if runtime(self.now) != runtime(self.next) {
+        if self.owns_nodes && runtime(self.now) != runtime(self.next) {
             return vec!["`nodes.runtime`".to_owned()];
         }
-        if self.next.cluster.runtime == Runtime::External {
+        if !self.owns_nodes || self.next.cluster.runtime == Runtime::External {
             let has_moved = !self.was.addresses().eq(self.is.addresses());
             return has_moved.then(|| "its address".to_owned()).into_iter().collect();
         }

@@ -9,7 +9,7 @@ use super::mixture::Others;
 use super::replacements::Pair;
 use crate::api::{ChangeOrder, NodeState, Refusal, RolloutKind, Target};
 use crate::base::units::Period;
-use crate::profile::NodeId;
+use crate::profile::{NodeId, Runtime};
 use crate::supervisor::rollout::rollouts::CLOSE_AFTER;
 use crate::supervisor::rollout::state::Settings;
 use crate::supervisor::rollout::steps::{Batches, Work};
@@ -29,10 +29,12 @@ pub(super) fn work(
         found.is_some_and(|node| node.state == NodeState::Up)
     };
     let is_unfinished = |id| remains.drained.contains(&id) || (remains.added.contains(&id) && !serves(id));
+    let owns_nodes = snapshot.owns_nodes;
+    let is_own = |spec: &Spec, node| owns_nodes && spec.is_own(node);
     let mut work = Work::default();
     for node in &target.cluster.nodes {
         let id = node.id;
-        if !target.is_own(id) {
+        if !is_own(target, id) {
             work.external.insert(id);
         }
         let Some(was) = base.cluster.by_id(id) else {
@@ -44,9 +46,10 @@ pub(super) fn work(
             was,
             next: target,
             is: node,
+            owns_nodes,
         };
         let is_changed = !pair.reasons().is_empty();
-        let is_again = again.is_some_and(|done| target.is_own(id) && !done.contains(&id));
+        let is_again = again.is_some_and(|done| is_own(target, id) && !done.contains(&id));
         if is_changed || is_again {
             work.replaced.push(id);
             if addresses(was) != addresses(node) {
@@ -63,7 +66,7 @@ pub(super) fn work(
         .filter(|node| target.cluster.by_id(node.id).is_none());
     for node in gone {
         work.removed.push(node.id);
-        if !base.is_own(node.id) {
+        if !is_own(base, node.id) {
             work.external.insert(node.id);
         }
     }
@@ -95,6 +98,17 @@ pub(super) fn former(base: &Arc<Spec>, node: NodeId) -> Arc<Spec> {
             ..(**base).clone()
         }),
     }
+}
+
+/// Refuses to start nodes again that are external.
+pub(super) fn refuse_restart(target: &Spec, snapshot: &Snapshot) -> Result<(), Refusal> {
+    if snapshot.owns_nodes && target.cluster.runtime != Runtime::External {
+        return Ok(());
+    }
+    Err(Refusal {
+        error: "the nodes are external: this cluster neither starts nor stops them".to_owned(),
+        hint: None,
+    })
 }
 
 /// Refuses to take the last node away that serves, unless others are added or it is forced.
@@ -145,5 +159,86 @@ pub(super) fn settings(target: &Spec, order: &ChangeOrder, kind: RolloutKind, le
         },
         start_timeout: target.launch.timeout.duration(),
         hold: profile.hold.duration(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::RunDir;
+    use crate::profile::BalancerKind;
+    use crate::supervisor::change::Remains;
+    use crate::supervisor::core::model::spec_of;
+
+    fn spec(sets: &[&str]) -> Spec {
+        let small = ["limits.maxconn=1000", "nodes.maxconn=1000", "nodes.target=300"];
+        spec_of(
+            BalancerKind::Builtin,
+            RunDir::at("/run/x"),
+            &[&small, sets].concat(),
+        )
+    }
+
+    fn snapshot(spec: &Spec, owns_nodes: bool) -> Snapshot {
+        Snapshot {
+            spec: Arc::new(spec.clone()),
+            owns_nodes,
+            nodes: Vec::new(),
+            balancers: Vec::new(),
+            retired: Vec::new(),
+            switching_to: None,
+            reloading: false,
+            busy: None,
+            rollout: None,
+            remains: Remains::default(),
+            balanced: true,
+            balancer_overrides: Vec::new(),
+            unsaved: None,
+            closed: BTreeSet::new(),
+        }
+    }
+
+    fn ids(numbers: &[u32]) -> BTreeSet<NodeId> {
+        numbers.iter().copied().map(NodeId).collect()
+    }
+
+    #[test]
+    fn nodes_that_others_start_are_neither_started_nor_stopped() {
+        let base = spec(&["nodes.count=4"]);
+        for (owns_nodes, external) in [(true, ids(&[])), (false, ids(&[1, 2, 3, 4, 5, 6]))] {
+            let snapshot = snapshot(&base, owns_nodes);
+            let more = work(&base, &spec(&["nodes.count=6"]), &snapshot, None);
+            assert_eq!((more.added.len(), more.external), (2, external));
+            let moved = work(
+                &base,
+                &spec(&["nodes.count=4", "nodes.tcp_port=9101"]),
+                &snapshot,
+                None,
+            );
+            assert_eq!((moved.replaced.len(), moved.moved.len()), (4, 4));
+            let limit = spec(&["nodes.count=4", "nodes.maxconn=900"]);
+            let changed = work(&base, &limit, &snapshot, None);
+            assert_eq!(changed.replaced.len(), if owns_nodes { 4 } else { 0 });
+            let again = work(&base, &base, &snapshot, Some(&BTreeSet::new()));
+            assert_eq!(again.replaced.len(), if owns_nodes { 4 } else { 0 });
+        }
+        let fewer = work(&base, &spec(&["nodes.count=3"]), &snapshot(&base, false), None);
+        assert_eq!(fewer.removed, [NodeId(4)]);
+        assert!(fewer.external.contains(&NodeId(4)));
+    }
+
+    #[test]
+    fn external_nodes_are_not_restarted() {
+        let own = spec(&[]);
+        let member = "nodes.members=[{name: a, address: 127.0.0.1, tcp_port: 9001}]";
+        let external = spec(&["nodes.runtime=external", member]);
+        assert!(refuse_restart(&own, &snapshot(&own, true)).is_ok());
+        for (spec, owns_nodes) in [(&own, false), (&external, true)] {
+            let refusal = refuse_restart(spec, &snapshot(spec, owns_nodes)).unwrap_err();
+            assert_eq!(
+                refusal.error,
+                "the nodes are external: this cluster neither starts nor stops them"
+            );
+        }
     }
 }

@@ -30,7 +30,7 @@ struct Seen<'a>(&'a Core);
 impl View for Seen<'_> {
     fn condition(&self, node: NodeId) -> Condition {
         let Seen(core) = self;
-        if core.spec.is_own(node) {
+        if core.owns_nodes() && core.spec.is_own(node) {
             let child = core.children.get(ChildId::Node(node));
             return child.map_or(Condition::Down, Child::condition);
         }

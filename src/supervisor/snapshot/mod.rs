@@ -22,6 +22,8 @@ use crate::profile::BalancerKind;
 pub(super) struct Snapshot {
     /// The configuration in force at that moment.
     pub(super) spec: Arc<Spec>,
+    /// Whether nodes are children of this supervisor, unless the profile makes them external.
+    pub(super) owns_nodes: bool,
     /// The nodes of the cluster, in their order.
     pub(super) nodes: Vec<NodeSnapshot>,
     pub(super) balancers: Vec<ChildSnapshot>,

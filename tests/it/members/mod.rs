@@ -2,6 +2,7 @@
 
 mod failing_versions;
 mod killed;
+mod nodes_of_others;
 mod rolling;
 
 use serde_json::Value;

@@ -27,6 +27,8 @@ pub(in crate::supervisor) struct Facts {
     pub(in crate::supervisor) close_after: Option<Period>,
     /// Whether all nodes get new processes, although nothing has changed for them.
     pub(in crate::supervisor) is_restart: bool,
+    /// Whether this supervisor starts and stops nodes; otherwise all of them are external.
+    pub(in crate::supervisor) owns_nodes: bool,
 }
 
 /// The plan of the change from `now` to `next`.
@@ -37,7 +39,7 @@ pub(in crate::supervisor) fn change_plan(now: &Spec, next: &Spec, facts: &Facts)
     let (moved_clients, about_clients) = moved_clients(now, next, &nodes, facts);
     let sentences = [
         changed_values(now, next, &nodes),
-        nodes.sentences(next.cluster.runtime),
+        nodes.sentences(!facts.owns_nodes || next.cluster.runtime == Runtime::External),
         about_connections(connections, facts).into_iter().collect(),
         sessions(now, &nodes).into_iter().collect(),
         about_clients,
@@ -50,7 +52,7 @@ pub(in crate::supervisor) fn change_plan(now: &Spec, next: &Spec, facts: &Facts)
         connections,
         moved_clients,
         sentences: sentences.concat(),
-        impossible: impossible(now, next, facts),
+        impossible: impossible(now, next),
         added: nodes.added,
         replaced: nodes.replaced.into_iter().flat_map(|(names, _)| names).collect(),
         removed: nodes.removed,
@@ -87,6 +89,7 @@ impl Nodes {
                 was,
                 next,
                 is,
+                owns_nodes: facts.owns_nodes,
             };
             let mut reasons = pair.reasons();
             if reasons.is_empty() && !facts.is_restart {
@@ -113,8 +116,7 @@ impl Nodes {
         self.added.is_empty() && self.gone().next().is_none()
     }
 
-    fn sentences(&self, runtime: Runtime) -> Vec<String> {
-        let is_external = runtime == Runtime::External;
+    fn sentences(&self, is_external: bool) -> Vec<String> {
         let mut sentences = Vec::new();
         if !self.added.is_empty() {
             let (names, are) = subject(&self.added);
@@ -317,14 +319,11 @@ fn capacity(now: &Spec, next: &Spec) -> Option<String> {
     })
 }
 
-fn impossible(now: &Spec, next: &Spec, facts: &Facts) -> Vec<String> {
+fn impossible(now: &Spec, next: &Spec) -> Vec<String> {
     let (was, is) = (&now.cluster, &next.cluster);
     let mut impossible = Vec::new();
     if was.name != is.name {
         impossible.push("the cluster's name cannot be changed by a reload".to_owned());
-    }
-    if facts.is_restart && is.runtime == Runtime::External {
-        impossible.push("external nodes are not restarted here".to_owned());
     }
     impossible
 }

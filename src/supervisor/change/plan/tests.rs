@@ -15,6 +15,7 @@ fn facts() -> Facts {
     Facts {
         connections: each(10),
         sticky_clients: each(4),
+        owns_nodes: true,
         ..Facts::default()
     }
 }
@@ -184,9 +185,6 @@ fn a_restart_replaces_all_nodes_without_a_reason() {
     sessions over HTTP there begin again at other nodes
     16 clients that stick to these nodes by their address get another one (`listen.tcp`, `listen.websocket`, `listen.sse`)
     ");
-    let external = ["nodes.runtime=external", MEMBERS];
-    let plan = planned_with(Builtin, &external, &external, &restart);
-    assert_eq!(plan.impossible, ["external nodes are not restarted here"]);
 }
 
 #[test]
@@ -204,6 +202,25 @@ fn external_nodes_are_forgotten_or_move() {
     clients that stick to these nodes by their address get another one (`listen.tcp`)
     builtin reads its new configuration within its process
     ");
+}
+
+#[test]
+fn nodes_that_others_start_are_not_replaced() {
+    let elsewhere = Facts {
+        owns_nodes: false,
+        ..facts()
+    };
+    let next = ["nodes.count=3", "nodes.maxconn=900"];
+    let plan = planned_with(Builtin, &[], &next, &elsewhere);
+    assert_eq!(
+        (plan.replaced.len(), plan.removed.as_slice()),
+        (0, &["erlmcp4".to_owned()][..])
+    );
+    let removed = "erlmcp4 is removed: it is drained, then forgotten";
+    assert!(plan.sentences.iter().any(|it| it == removed), "{plan:?}");
+    let plan = planned_with(Builtin, &[], &["nodes.tcp_port=9101"], &elsewhere);
+    let moved = "erlmcp1, erlmcp2, erlmcp3, erlmcp4 move to other addresses: the former ones are drained";
+    assert!(plan.sentences.iter().any(|it| it == moved), "{plan:?}");
 }
 
 #[test]
