@@ -7,6 +7,9 @@ use reqwest::{Method, StatusCode};
 
 use super::{Call, Refusal};
 
+/// The status of a refusal because the cluster has no node of that name.
+pub const UNKNOWN_NODE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+
 /// A client of the supervisor behind one control socket.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -26,6 +29,9 @@ pub enum ClientError {
     /// The supervisor refused the request.
     #[error("{}", .0.error)]
     Refused(Refusal),
+    /// The supervisor refused the request because the cluster has no node of that name.
+    #[error("{}", .0.error)]
+    UnknownNode(Refusal),
     /// The supervisor is of a version without this call.
     #[error("{}", .0.error)]
     UnknownCall(Refusal),
@@ -96,6 +102,7 @@ impl Client {
         let status = response.status();
         match response.json::<Refusal>().await {
             Ok(refusal) if status == StatusCode::NOT_FOUND => Err(ClientError::UnknownCall(refusal)),
+            Ok(refusal) if status == UNKNOWN_NODE => Err(ClientError::UnknownNode(refusal)),
             Ok(refusal) => Err(ClientError::Refused(refusal)),
             Err(_) => Err(ClientError::Broken(format!("it answered {status}"))),
         }

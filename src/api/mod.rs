@@ -18,7 +18,7 @@ mod status;
 pub use alert::{Alert, AlertKind};
 pub use calls::{Call, GetFailovers, GetHealth, GetProgress, GetRebalance, GetRollout, GetStats, GetStatus};
 pub use change::{BalancerChange, ChangeOrder, ChangePlan, Changed, Target};
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, UNKNOWN_NODE};
 pub use failover::{Failover, FailoverCause, Failovers};
 pub use health::{Alike, Health, Latency, LatencyClass, NodeLatency};
 pub use orders::{

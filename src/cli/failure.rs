@@ -151,6 +151,7 @@ impl From<ClientError> for Failure {
             ClientError::Refused(refusal) | ClientError::UnknownCall(refusal) => {
                 Failure::because(refusal.error).hint(refusal.hint)
             }
+            ClientError::UnknownNode(refusal) => Failure::usage(refusal.error).hint(refusal.hint),
             ClientError::Ended | ClientError::Broken(_) => Failure::new(error)
                 .exit(Exit::Unclear)
                 .hint("`clusterctl logs supervisor` shows what it does".to_owned()),

@@ -9,8 +9,7 @@ use super::failure::Failure;
 use super::operator::operator;
 use super::printer::Printer;
 use super::settings::Settings;
-use super::suggestions::unknown;
-use crate::api::{ChangeOrder, Changed, Client, ClientError, GetStatus, Target};
+use crate::api::{ChangeOrder, Changed, Client, ClientError, Target};
 use crate::platform::RunDir;
 use crate::report;
 use asking::Question;
@@ -70,7 +69,7 @@ impl Change {
         let planned = client.call(&order).await;
         let plan = match planned {
             Ok(planned) => planned.plan,
-            Err(error) => return Err(self.refused(client, error).await),
+            Err(error) => return Err(self.refused(error)),
         };
         if self.planning.dry_run {
             if settings.json {
@@ -108,7 +107,7 @@ impl Change {
         };
         let changed = match changed {
             Ok(changed) => changed,
-            Err(error) => return Err(self.refused(client, error).await),
+            Err(error) => return Err(self.refused(error)),
         };
         if changed.rollout {
             following::attend(self, run_dir, client, printer).await?;
@@ -119,19 +118,7 @@ impl Change {
     // Private
 
     /// The failure of the order.
-    async fn refused(&self, client: &Client, error: ClientError) -> Failure {
-        if let (Target::Remove(names), ClientError::Refused(_)) = (&self.target, &error)
-            && let Ok(status) = client.call(&GetStatus).await
-        {
-            let known = || status.nodes.iter().map(|node| node.name.as_str());
-            if let Some(name) = names.iter().find(|name| !known().any(|it| it == **name)) {
-                return unknown("node", name, known());
-            }
-        }
-        self.explained(error)
-    }
-
-    fn explained(&self, error: ClientError) -> Failure {
+    fn refused(&self, error: ClientError) -> Failure {
         match error {
             ClientError::UnknownCall(_) => Failure::because(format!(
                 "the running supervisor is of an older version, which does not know this {}",

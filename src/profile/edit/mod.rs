@@ -82,6 +82,14 @@ impl Source {
         edit.applied()
     }
 
+    /// The refusal of a change of the nodes called `names` because of a name that the profile does
+    /// not know.
+    #[must_use]
+    pub fn unknown_node(&self, names: &[String]) -> Option<EditError> {
+        let edit = Edit::of(self).ok()?;
+        names.iter().find_map(|name| edit.unknown(name))
+    }
+
     /// The profile where `sets` replace values that were set before. Nodes that were set before do
     /// not count where one of `sets` says which nodes there are.
     #[must_use]
@@ -198,26 +206,23 @@ impl Edit<'_> {
 
     fn remove(&mut self, names: &[String]) -> Result<(), EditError> {
         for name in names {
-            if self.node(name).is_none() {
-                if let Some(member) = self.nodes.iter().find(|member| member.is_host_of(name)) {
-                    return Err(error(
-                        format!(
-                            "`{}` is one address of the host of `{}`",
-                            excerpt(name),
-                            member.name
-                        ),
-                        format!(
-                            "`clusterctl node remove {}` removes all nodes of that host",
-                            member.name
-                        ),
-                    ));
-                }
-                let known = self.nodes.iter().map(|node| node.name.as_str());
-                let near = closest(name, known).map(|near| format!("did you mean `{near}`?"));
-                return Err(EditError {
-                    error: format!("no node is called `{}`", excerpt(name)),
-                    hint: near.or(Some("`clusterctl status` lists the nodes".to_owned())),
-                });
+            if let Some(unknown) = self.unknown(name) {
+                return Err(unknown);
+            }
+            if self.node(name).is_none()
+                && let Some(member) = self.host_of(name)
+            {
+                return Err(error(
+                    format!(
+                        "`{}` is one address of the host of `{}`",
+                        excerpt(name),
+                        member.name
+                    ),
+                    format!(
+                        "`clusterctl node remove {}` removes all nodes of that host",
+                        member.name
+                    ),
+                ));
             }
         }
         self.nodes.retain(|node| !names.contains(&node.name));
@@ -267,6 +272,24 @@ impl Edit<'_> {
 
     fn node(&self, name: &str) -> Option<&Member> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The node whose host name has the address that `name` stands for.
+    fn host_of(&self, name: &str) -> Option<&Member> {
+        self.nodes.iter().find(|member| member.is_host_of(name))
+    }
+
+    /// The refusal if `name` is neither a node nor an address of one.
+    fn unknown(&self, name: &str) -> Option<EditError> {
+        if self.node(name).is_some() || self.host_of(name).is_some() {
+            return None;
+        }
+        let known = self.nodes.iter().map(|node| node.name.as_str());
+        let near = closest(name, known).map(|near| format!("did you mean `{near}`?"));
+        Some(EditError {
+            error: format!("unknown node `{}`", excerpt(name)),
+            hint: near.or(Some("`clusterctl status` lists the nodes".to_owned())),
+        })
     }
 
     /// Adds a node that this cluster starts.

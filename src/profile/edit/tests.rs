@@ -323,12 +323,12 @@ fn orders_that_are_not_possible() {
         ),
         (
             remove(&["erlmcp9"]),
-            "no node is called `erlmcp9`",
+            "unknown node `erlmcp9`",
             "did you mean `erlmcp4`?",
         ),
         (
             remove(&["zebra"]),
-            "no node is called `zebra`",
+            "unknown node `zebra`",
             "`clusterctl status` lists the nodes",
         ),
         (

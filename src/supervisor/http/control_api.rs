@@ -18,12 +18,13 @@ use tokio::sync::oneshot;
 use crate::api::{
     self, Call, ChangeOrder, Changed, DrainOrder, GetFailovers, GetHealth, GetProgress, GetRebalance,
     GetRollout, GetStats, GetStatus, Health, Readied, ReadyOrder, RebalanceOrder, RebalancePlan, Refusal,
-    RestartOrder, StartOrder, Stats, Status, StopOrder, SwitchOrder, Switched, UpgradeOrder,
+    RestartOrder, StartOrder, Stats, Status, StopOrder, SwitchOrder, Switched, Target, UpgradeOrder,
 };
 use crate::base::units::Period;
 use crate::haproxy_api::StatusPage;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::platform::Program;
+use crate::profile::EditError;
 use crate::supervisor::beam_stats::BeamStats;
 use crate::supervisor::change::{Change, is_outdated};
 use crate::supervisor::connection_count::{Connections, count_connections, count_former};
@@ -179,6 +180,11 @@ async fn attempt_change(state: &ApiState, order: &ChangeOrder) -> Answer<ChangeO
         snapshot.refuse_while_busy()?;
     }
     let base = snapshot.spec.clone();
+    if let Target::Remove(names) = &order.target
+        && let Some(EditError { error, hint }) = base.launch.source.unknown_node(names)
+    {
+        return Err(Refused(api::UNKNOWN_NODE, Refusal { error, hint }));
+    }
     let prepared = Change::prepare(base.clone(), order, None, &snapshot).await;
     let change = prepared.map_err(conflict)?;
     let connections = count_connections(&base, false).await;

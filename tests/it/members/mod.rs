@@ -1,6 +1,7 @@
 //! Nodes come, go and are replaced while clients that check it are served.
 
 mod failing_versions;
+mod host_names;
 mod killed;
 mod nodes_of_others;
 mod rolling;
