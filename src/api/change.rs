@@ -85,6 +85,9 @@ pub struct ChangePlan {
     pub connections: u64,
     /// The clients that stick to a node by their address and may get another one.
     pub moved_clients: u64,
+    /// Whether the only node that serves is replaced, so that new clients are refused meanwhile.
+    #[serde(default)]
+    pub outage: bool,
     /// What changes and what it costs, one sentence each.
     pub sentences: Vec<String>,
     /// Why it is not possible, one sentence each; empty if it is.

@@ -180,7 +180,13 @@ fn values_are_never_shown() {
         &["render", "haproxy", "--json"],
         &["check", "--json"],
         &["doctor"],
-        &["reload", "--set", "nodes.environment.SET=hunter2-4", "--json"],
+        &[
+            "reload",
+            "--yes",
+            "--set",
+            "nodes.environment.SET=hunter2-4",
+            "--json",
+        ],
         &["logs", "supervisor"],
     ] {
         let Ran { stdout, stderr, .. } = cluster.run(args);
@@ -216,7 +222,7 @@ fn a_reload_replaces_nodes_whose_variables_have_changed() {
     };
     assert!(!cluster.run(&["reload"]).stderr.contains("replaced"));
     private(&cluster.dir().join("secrets.env"), "FILED=hunter2-2\n");
-    let ran = cluster.run(&["reload"]);
+    let ran = cluster.run(&["reload", "--yes"]);
     assert!(
         ran.code == 0
             && ran
@@ -228,7 +234,7 @@ fn a_reload_replaces_nodes_whose_variables_have_changed() {
     let profile = cluster.dir().join("mine.yaml");
     let text = fs::read_to_string(&profile).unwrap();
     fs::write(&profile, text.replace("hunter2-1", "hunter2-2")).unwrap();
-    let ran = cluster.run(&["reload"]);
+    let ran = cluster.run(&["reload", "--yes"]);
     assert!(
         ran.code == 0 && ran.stderr.contains("nodes.environment.KEY: *** -> ***"),
         "{ran:?}"

@@ -40,7 +40,7 @@ impl Question {
         let cuts = plan.connections > 0;
         let goes = !plan.replaced.is_empty() || !plan.removed.is_empty();
         let says_so = goes && (self.closing.close || self.closing.deadline.is_some());
-        self.is_interactive && !self.planning.yes && (cuts || says_so)
+        self.is_interactive && !self.planning.yes && (cuts || says_so || plan.outage)
     }
 }
 
@@ -111,6 +111,18 @@ mod tests {
             );
         }
         assert!(!question("close deadline", true).is_asked(&ChangePlan::default()));
+    }
+
+    #[test]
+    fn on_a_terminal_it_is_asked_before_the_only_node_is_replaced() {
+        let plan = ChangePlan {
+            replaced: vec!["erlmcp1".into()],
+            outage: true,
+            ..ChangePlan::default()
+        };
+        for (flags, is_interactive, asked) in [("", true, true), ("yes", true, false), ("", false, false)] {
+            assert_eq!(question(flags, is_interactive).is_asked(&plan), asked, "{flags}");
+        }
     }
 
     #[test]

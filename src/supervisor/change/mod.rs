@@ -18,6 +18,7 @@ pub(super) mod mixture;
 mod moved_clients;
 pub(super) mod plan;
 mod replacements;
+mod serving;
 mod sticky_clients;
 mod target;
 mod work;
@@ -29,6 +30,7 @@ use std::time::SystemTime;
 pub(super) use self::begin::is_outdated;
 use self::mixture::Others;
 use self::plan::{Facts, change_plan};
+use self::serving::{Limited, Serving};
 use self::sticky_clients::sticky_clients;
 use self::target::{again, kind, launch, left_order};
 use self::work::{former, refuse_restart, refuse_the_last, settings, work};
@@ -65,6 +67,10 @@ pub(in crate::supervisor) struct Change {
     drained: BTreeSet<NodeId>,
     /// Whether this supervisor starts and stops nodes; otherwise all of them are external.
     pub(in crate::supervisor) owns_nodes: bool,
+    /// The node that is replaced although no other node serves.
+    last: Option<NodeId>,
+    /// Groups that are smaller than wanted, so that one node serves.
+    limited: Limited,
 }
 
 /// Why the cluster changes without an order.
@@ -131,7 +137,13 @@ impl Change {
         }
         let work = work(&base, &target.spec, snapshot, again.as_ref());
         refuse_the_last(&base, &work, snapshot, order.force)?;
-        let settings = settings(&target.spec, order, kind, left);
+        let serving = Serving::during(&work, snapshot);
+        if !order.dry_run {
+            serving.refuse_outage(&base, order)?;
+        }
+        let mut settings = settings(&target.spec, order, kind, left);
+        let limited = serving.limited(settings.batches, work.replaced.len());
+        settings.batches = serving.limit(settings.batches);
         let others: Others = work
             .replaced
             .iter()
@@ -169,6 +181,8 @@ impl Change {
             takes_over: left.order.is_some(),
             drained: left.drained.clone(),
             owns_nodes: snapshot.owns_nodes,
+            last: serving.last(),
+            limited,
         })
     }
 }
@@ -195,6 +209,8 @@ impl Change {
             close_after: self.settings.close_after.map(Period::from),
             is_restart: self.order.kind == RolloutKind::Restart,
             owns_nodes: self.owns_nodes,
+            last: self.last.map(|node| self.base.node_name(node).to_owned()),
+            limited: self.limited,
         };
         change_plan(&self.base, &self.target, &facts)
     }

@@ -67,7 +67,7 @@ impl View for Seen<'_> {
         let others = nodes
             .filter(|node| !left_out.contains(&node.id) && !core.drains.has(&node.name) && stays(node.id));
         let mut failing = others.filter_map(|node| Some((node.id, core.why_not_serving(node.id)?)));
-        failing.next()
+        failing.next().or_else(|| core.drained_beside_the_last(left_out))
     }
 
     fn left(&self, node: NodeId) -> Option<u64> {
@@ -192,6 +192,22 @@ impl Core {
         }
         let is_up = self.all_accepted(name, |state| state.health == NodeHealth::Up && !state.drained);
         (!is_up).then(|| "the balancer gives it no clients yet".to_owned())
+    }
+
+    /// A node that an operator has drained since the plan, so that none would serve without the nodes in
+    /// `batch`, and why that is not permitted. The way back begins all the same, and so does a change
+    /// that closes connections, because the time without nodes is bounded then.
+    fn drained_beside_the_last(&self, batch: &[NodeId]) -> Option<(NodeId, String)> {
+        let rollout = &self.rollouts.running()?.rollout;
+        let goes_on = matches!(rollout.order.kind, RolloutKind::Undo | RolloutKind::Resolve)
+            || rollout.settings.close_after.is_some();
+        let serves = |node: &NodeId| self.why_not_serving(*node).is_none();
+        if goes_on || !batch.iter().any(serves) {
+            return None;
+        }
+        let others = || self.spec.cluster.ids().filter(|node| !batch.contains(node));
+        let first = others().next().filter(|_| !others().any(|node| serves(&node)))?;
+        Some((first, "it is drained, and no other node would serve".to_owned()))
     }
 
     // Private

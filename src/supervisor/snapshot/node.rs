@@ -92,7 +92,7 @@ impl NodeSnapshot {
     }
 
     /// The state to show for a node with this number of connections.
-    pub(super) fn state(&self, connections: u64) -> NodeState {
+    pub(in crate::supervisor) fn state(&self, connections: u64) -> NodeState {
         let own = self.own_state(connections);
         match self.stricter_outside(own) {
             // A node that others made ready in spite of a drain order gets new connections, and is

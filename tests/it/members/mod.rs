@@ -5,6 +5,7 @@ mod host_names;
 mod killed;
 mod nodes_of_others;
 mod rolling;
+mod serving;
 
 use serde_json::Value;
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::moved_clients::Share;
 use super::replacements::Pair;
+use super::serving::Limited;
 use crate::api::{BalancerChange, ChangePlan, Only};
 use crate::balancer::{self, ReloadBy};
 use crate::base::units::{Period, grouped};
@@ -29,6 +30,10 @@ pub(in crate::supervisor) struct Facts {
     pub(in crate::supervisor) is_restart: bool,
     /// Whether this supervisor starts and stops nodes; otherwise all of them are external.
     pub(in crate::supervisor) owns_nodes: bool,
+    /// The node that is replaced although no other node serves, by its name.
+    pub(in crate::supervisor) last: Option<String>,
+    /// Groups that are smaller than wanted, so that one node serves.
+    pub(in crate::supervisor) limited: Limited,
 }
 
 /// The plan of the change from `now` to `next`.
@@ -40,6 +45,7 @@ pub(in crate::supervisor) fn change_plan(now: &Spec, next: &Spec, facts: &Facts)
     let sentences = [
         changed_values(now, next, &nodes),
         nodes.sentences(!facts.owns_nodes || next.cluster.runtime == Runtime::External),
+        about_serving(facts),
         about_connections(connections, facts).into_iter().collect(),
         sessions(now, &nodes).into_iter().collect(),
         about_clients,
@@ -51,6 +57,7 @@ pub(in crate::supervisor) fn change_plan(now: &Spec, next: &Spec, facts: &Facts)
         balancer,
         connections,
         moved_clients,
+        outage: facts.last.is_some(),
         sentences: sentences.concat(),
         impossible: impossible(now, next),
         added: nodes.added,
@@ -185,6 +192,30 @@ fn changed_values(now: &Spec, next: &Spec, nodes: &Nodes) -> Vec<String> {
         }
     }
     sentences
+}
+
+/// What serves while nodes are away, where that is not what was wanted.
+fn about_serving(facts: &Facts) -> Vec<String> {
+    let Limited { canary, batch } = facts.limited;
+    let canary = canary.map(|(wanted, limited)| {
+        format!(
+            "a trial with {} instead of {wanted}: one node keeps serving",
+            nodes_counted(limited)
+        )
+    });
+    let batch = batch
+        .map(|(wanted, limited)| format!("batches of {limited} instead of {wanted}: one node keeps serving"));
+    let last = facts.last.as_ref().map(|name| {
+        format!("{name} is the only node that serves: new clients are refused until it serves again")
+    });
+    canary.into_iter().chain(batch).chain(last).collect()
+}
+
+fn nodes_counted(count: usize) -> String {
+    match count {
+        1 => "1 node".to_owned(),
+        count => format!("{count} nodes"),
+    }
 }
 
 fn about_connections(connections: u64, facts: &Facts) -> Option<String> {

@@ -188,6 +188,48 @@ fn a_restart_replaces_all_nodes_without_a_reason() {
 }
 
 #[test]
+fn a_plan_shows_what_keeps_serving() {
+    let with = |limited, last: Option<&str>| {
+        let facts = Facts {
+            is_restart: true,
+            limited,
+            last: last.map(str::to_owned),
+            ..Facts::default()
+        };
+        let one = [
+            "nodes.count=1",
+            "routing.http.sticky=none",
+            "routing.tcp.sticky=none",
+        ];
+        planned_with(Builtin, &one, &one, &facts)
+    };
+    let limited = Limited {
+        canary: Some((4, 1)),
+        batch: Some((4, 3)),
+    };
+    let plan = with(limited, None);
+    assert!(!plan.outage);
+    let restarts = "erlmcp1 is replaced: it is drained, started again, and gets clients once it is healthy";
+    assert_eq!(
+        plan.sentences[..3],
+        [
+            restarts,
+            "a trial with 1 node instead of 4: one node keeps serving",
+            "batches of 3 instead of 4: one node keeps serving"
+        ]
+    );
+    let plan = with(Limited::default(), Some("erlmcp1"));
+    assert!(plan.outage);
+    assert_eq!(
+        plan.sentences[..2],
+        [
+            restarts,
+            "erlmcp1 is the only node that serves: new clients are refused until it serves again"
+        ]
+    );
+}
+
+#[test]
 fn external_nodes_are_forgotten_or_move() {
     let was = ["nodes.runtime=external", MEMBERS];
     let other = "nodes.members=[{name: a, address: 127.0.0.1, tcp_port: 9009}]";
