@@ -192,6 +192,7 @@ fn a_plan_shows_what_keeps_serving() {
     let with = |limited, last: Option<&str>| {
         let facts = Facts {
             is_restart: true,
+            owns_nodes: true,
             limited,
             last: last.map(str::to_owned),
             ..Facts::default()
