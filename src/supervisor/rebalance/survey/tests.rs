@@ -2,36 +2,35 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+
+use nix::sys::signal::Signal;
 
 use super::*;
-use crate::platform::RunDir;
+use crate::platform::{Process, Program, RunDir};
 use crate::profile::BalancerKind;
 use crate::supervisor::rebalance::fake_balancer::{FakeBalancer, scope_of};
 
 /// A process that has one connection.
-struct Holder(Child);
+struct Holder(Process);
 
 impl Holder {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "only a test gives a process a connection"
-    )]
     fn connected_to(node: &TcpListener) -> Holder {
         let connection = OwnedFd::from(TcpStream::connect(node.local_addr().unwrap()).unwrap());
-        let mut command = Command::new("/bin/sleep");
-        Holder(command.arg("60").stdin(Stdio::from(connection)).spawn().unwrap())
+        let program = Program::new("/bin/sleep").arg("60");
+        // What a process inherits has this type, whatever it is.
+        let program = program.inherit([Arc::new(TcpListener::from(connection))]);
+        Holder(program.spawn(Path::new("/dev/null")).unwrap())
     }
 
     fn identity(&self) -> Identity {
-        Identity::of(self.0.id()).unwrap()
+        self.0.identity()
     }
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.identity().signal_group(Signal::SIGKILL);
     }
 }
 
