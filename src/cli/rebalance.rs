@@ -13,12 +13,19 @@ use super::progress_line::ProgressLine;
 use super::settings::Settings;
 use crate::api::{
     Client, ClientError, EndedRebalance, GetRebalance, Rebalance, RebalanceOrder, RebalancePlan,
-    RebalanceResult,
+    RebalanceResult, Rebalances,
 };
 use crate::report;
 
 /// The time between two queries of the progress.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How far the rebalance of this command is.
+#[derive(Debug)]
+enum Stage {
+    InProgress(Rebalance),
+    Ended(EndedRebalance),
+}
 
 /// The answer in JSON.
 #[derive(Serialize)]
@@ -47,7 +54,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Reb
     }
     let ended = if plan.begun {
         tokio::select! {
-            ended = follow(&client, printer) => Some(ended?),
+            ended = follow(&client, &order.by, printer) => Some(ended?),
             failure = interrupted() => return Err(failure),
         }
     } else {
@@ -94,17 +101,16 @@ fn explained(error: ClientError) -> Failure {
     }
 }
 
-/// Shows how far it is, until it is over.
-async fn follow(client: &Client, printer: &Printer) -> Result<EndedRebalance, Failure> {
+/// Shows how far the rebalance `by` this operator is, until it is over.
+async fn follow(client: &Client, by: &str, printer: &Printer) -> Result<EndedRebalance, Failure> {
     let line = ProgressLine::new(printer);
     loop {
-        let seen = client.call(&GetRebalance).await.map_err(|error| {
-            Failure::new(error)
-                .exit(Exit::Unclear)
-                .hint("nothing more is closed by a supervisor that has ended".to_owned())
-        })?;
-        match (seen.current, seen.last) {
-            (Some(Rebalance { planned, figures, .. }), _) => {
+        let seen = client
+            .call(&GetRebalance)
+            .await
+            .map_err(|error| unclear(Failure::new(error)))?;
+        match stage(seen, by)? {
+            Stage::InProgress(Rebalance { planned, figures, .. }) => {
                 let counts: Vec<String> = figures
                     .nodes
                     .iter()
@@ -117,16 +123,29 @@ async fn follow(client: &Client, printer: &Printer) -> Result<EndedRebalance, Fa
                     figures.variance_percent
                 ));
             }
-            (None, Some(ended)) => return Ok(ended),
-            (None, None) => {
-                return Err(
-                    Failure::because("the supervisor was replaced, and has no rebalance")
-                        .hint("`clusterctl rebalance` begins another one".to_owned()),
-                );
-            }
+            Stage::Ended(ended) => return Ok(ended),
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+}
+
+/// The stage of the rebalance `by` this operator. A supervisor that has replaced another one does
+/// not know it, but may have rebalances of other operators.
+fn stage(seen: Rebalances, by: &str) -> Result<Stage, Failure> {
+    let ended = seen.last.filter(|it| it.by == by).map(Stage::Ended);
+    let current = seen.current.filter(|it| it.by == by).map(Stage::InProgress);
+    ended.or(current).ok_or_else(|| {
+        unclear(Failure::because(
+            "the supervisor was replaced, and has no rebalance",
+        ))
+    })
+}
+
+/// How the rebalance has ended is not known.
+fn unclear(failure: Failure) -> Failure {
+    failure
+        .exit(Exit::Unclear)
+        .hint("nothing more is closed by a supervisor that has ended".to_owned())
 }
 
 /// Waits for Ctrl-C, which does not end a rebalance that has begun.
@@ -135,4 +154,53 @@ async fn interrupted() -> Failure {
     Failure::because("interrupted, but the rebalance continues")
         .exit(Exit::Interrupted)
         .hint("`clusterctl status` shows the connections of the nodes".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RebalanceFigures;
+
+    fn current(by: &str) -> Rebalance {
+        Rebalance {
+            by: by.to_owned(),
+            since: String::new(),
+            planned: 2,
+            per_second: 1,
+            figures: RebalanceFigures::default(),
+        }
+    }
+
+    fn ended(by: &str) -> EndedRebalance {
+        EndedRebalance {
+            by: by.to_owned(),
+            since: String::new(),
+            ended: String::new(),
+            result: RebalanceResult::Even,
+            reason: None,
+            planned: 2,
+            per_second: 1,
+            figures: RebalanceFigures::default(),
+        }
+    }
+
+    #[test]
+    fn only_the_rebalance_of_this_command_is_followed() {
+        let seen = |current, last| stage(Rebalances { current, last }, "me");
+        let other = || Some(ended("another"));
+        assert!(matches!(
+            seen(Some(current("me")), other()),
+            Ok(Stage::InProgress(_))
+        ));
+        let after = seen(Some(current("another")), Some(ended("me")));
+        assert!(matches!(after, Ok(Stage::Ended(_))));
+        for (current, last) in [
+            (None, None),
+            (None, other()),
+            (Some(current("another")), None),
+            (Some(current("another")), other()),
+        ] {
+            assert_eq!(seen(current, last).unwrap_err().exit, Exit::Unclear);
+        }
+    }
 }
