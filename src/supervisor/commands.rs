@@ -132,7 +132,7 @@ impl Core {
         self.refuse_while_ending()?;
         self.refuse_while_switching()?;
         self.refuse_while_starting()?;
-        match self.rollouts.running() {
+        match self.rollouts.busy() {
             Some(running) => Err(running.refusal()),
             None => Ok(()),
         }

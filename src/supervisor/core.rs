@@ -369,6 +369,7 @@ impl Core {
             CoreEvent::Applied(ended) => self.applied(ended),
             CoreEvent::Resolved(answers) => self.resolved(answers, now),
             CoreEvent::Figures(figures) => self.figures(figures),
+            CoreEvent::ResolvePrepared(prepared) => self.resolve_prepared(prepared, now),
             CoreEvent::ChangePrepared(cause, prepared) => self.change_prepared(cause, prepared, now),
             CoreEvent::RebalanceRound { number, result } => self.rebalance_round(number, result, now),
             CoreEvent::Request(request) => self.carry_out(request, now),

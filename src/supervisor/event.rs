@@ -148,6 +148,8 @@ pub(super) enum CoreEvent {
     Resolved(Answers),
     /// The balancer was asked for what it counts at each node.
     Figures(Result<BTreeMap<String, Figures>, String>),
+    /// The change to other addresses of host names is prepared.
+    ResolvePrepared(Result<Box<Change>, Refusal>),
     /// A change that no operator has ordered is prepared.
     ChangePrepared(Cause, Result<Box<Change>, Refusal>),
     /// A round of the rebalance is over.

@@ -1,4 +1,4 @@
-//! How a change begins: by an order, after a failure, under the next supervisor, or because of DNS.
+//! How a change begins: by an order, after a failure, or under the next supervisor.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,7 +35,8 @@ impl Core {
             return self.reload(change.first, reply, now);
         }
         tracing::info!(kind = ?change.order.kind, by = change.order.by, work = ?change.work, "rollout begins");
-        if change.order.kind != RolloutKind::Restart && self.rollouts.current.is_none() {
+        let is_other_profile = !matches!(change.order.kind, RolloutKind::Restart | RolloutKind::Resolve);
+        if is_other_profile && self.rollouts.current.is_none() {
             self.rollouts.former_environment = Some(self.spec.node_environment.clone());
         }
         self.rollouts.begin(change);
@@ -76,14 +77,13 @@ impl Core {
 
     /// Prepares a change that no operator has ordered; it begins when it is prepared.
     pub(in crate::supervisor) fn prepare_change(&mut self, cause: Cause) {
-        self.rollouts.is_preparing |= !matches!(cause, Cause::Resolved(_));
+        self.rollouts.goes_on = true;
         let (base, snapshot) = (self.spec.clone(), self.snapshot());
         let running = self.rollouts.current.as_ref().map(|running| &running.rollout);
         let close_after = running.and_then(|rollout| rollout.settings.close_after);
-        let (target, resolved) = match cause.clone() {
-            Cause::Resume => (Target::Resume, None),
-            Cause::Failure => (Target::Undo, None),
-            Cause::Resolved(resolved) => (Target::Resume, Some(resolved)),
+        let target = match cause {
+            Cause::Resume => Target::Resume,
+            Cause::Failure => Target::Undo,
         };
         let order = ChangeOrder {
             target,
@@ -91,10 +91,11 @@ impl Core {
             close: close_after.is_some(),
             deadline: close_after.map(Period::from),
             force: true,
-            by: running.map_or_else(|| "DNS".to_owned(), |rollout| rollout.order.by.clone()),
+            by: running.map_or_else(String::new, |rollout| rollout.order.by.clone()),
         };
+        self.rollouts.is_preparing = true;
         self.events.spawn(async move {
-            let prepared = Change::prepare(base, &order, resolved, &snapshot).await;
+            let prepared = Change::prepare(base, &order, None, &snapshot).await;
             CoreEvent::ChangePrepared(cause, prepared.map(Box::new))
         });
     }
@@ -106,23 +107,27 @@ impl Core {
         prepared: Result<Box<Change>, Refusal>,
         now: Instant,
     ) {
-        let failed = match prepared {
-            Ok(change) => {
-                let (reply, mut answer) = oneshot::channel();
-                self.begin_change(*change, reply, now);
-                match answer.try_recv() {
-                    Ok(Err(refusal)) => Some(refusal),
-                    _ => None,
-                }
-            }
-            Err(refusal) => Some(refusal),
-        };
-        if failed.as_ref().is_some_and(is_outdated) {
+        self.rollouts.is_preparing = false;
+        let begun = prepared.and_then(|change| self.begin_prepared(*change, now));
+        if begun.as_ref().is_err_and(is_outdated) {
             return self.prepare_change(cause);
         }
-        if let Some(refusal) = failed {
+        if let Err(refusal) = begun {
             tracing::error!("the rollout does not go on: {}", refusal.error);
             self.rollouts.note_failure(&refusal.error);
+        }
+    }
+
+    /// Begins a change that no operator waits for.
+    ///
+    /// # Errors
+    /// When it is refused at once.
+    pub(super) fn begin_prepared(&mut self, change: Change, now: Instant) -> Result<(), Refusal> {
+        let (reply, mut answer) = oneshot::channel();
+        self.begin_change(change, reply, now);
+        match answer.try_recv() {
+            Ok(Err(refusal)) => Err(refusal),
+            _ => Ok(()),
         }
     }
 

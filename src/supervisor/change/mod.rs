@@ -18,6 +18,7 @@ pub(super) mod mixture;
 mod moved_clients;
 pub(super) mod plan;
 mod replacements;
+mod resolve;
 mod serving;
 mod sticky_clients;
 mod target;
@@ -30,6 +31,7 @@ use std::time::SystemTime;
 pub(super) use self::begin::is_outdated;
 use self::mixture::Others;
 use self::plan::{Facts, change_plan};
+use self::resolve::untouched;
 use self::serving::{Limited, Serving};
 use self::sticky_clients::sticky_clients;
 use self::target::{again, kind, launch, left_order};
@@ -74,14 +76,12 @@ pub(in crate::supervisor) struct Change {
 }
 
 /// Why the cluster changes without an order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::supervisor) enum Cause {
     /// An earlier supervisor has not finished a rollout.
     Resume,
     /// A rollout has failed.
     Failure,
-    /// Host names have other addresses.
-    Resolved(Resolved),
 }
 
 /// What is left of a rollout, finished or not.
@@ -97,6 +97,8 @@ pub(in crate::supervisor) struct Remains {
     pub(in crate::supervisor) added: BTreeSet<NodeId>,
     /// Nodes that it has started again.
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
+    /// Nodes that it removes because their addresses have left DNS.
+    pub(in crate::supervisor) gone_from_dns: BTreeSet<NodeId>,
     /// The variables of nodes before it.
     pub(in crate::supervisor) environment: Option<NodeEnvironment>,
 }
@@ -113,7 +115,13 @@ impl Change {
         resolved: Option<Resolved>,
         snapshot: &Snapshot,
     ) -> Result<Change, Refusal> {
-        let left = &snapshot.remains;
+        let is_of_dns = resolved.is_some();
+        // A rollout that has stopped does not go on because of DNS.
+        let left = if is_of_dns {
+            &Remains::default()
+        } else {
+            &snapshot.remains
+        };
         let kind = match resolved {
             Some(_) => RolloutKind::Resolve,
             None => kind(&order.target, left),
@@ -135,7 +143,12 @@ impl Change {
         if again.is_some() {
             refuse_restart(&target.spec, snapshot)?;
         }
-        let work = work(&base, &target.spec, snapshot, again.as_ref());
+        let untouched = if is_of_dns {
+            untouched(&base, &target.spec.cluster, &snapshot.remains)
+        } else {
+            BTreeSet::new()
+        };
+        let work = work(&base, &target.spec, snapshot, again.as_ref(), &untouched);
         refuse_the_last(&base, &work, snapshot, order.force)?;
         let serving = Serving::during(&work, snapshot);
         if !order.dry_run {
@@ -148,6 +161,7 @@ impl Change {
             .replaced
             .iter()
             .chain(&work.removed)
+            .chain(untouched.iter().filter(|node| base.others.contains_key(node)))
             .map(|node| (*node, former(&base, *node)))
             .collect();
         let names = [&base.cluster, &target.spec.cluster].into_iter();
@@ -179,7 +193,7 @@ impl Change {
             settings,
             replaced: again.unwrap_or_default(),
             takes_over: left.order.is_some(),
-            drained: left.drained.clone(),
+            drained: snapshot.remains.drained.clone(),
             owns_nodes: snapshot.owns_nodes,
             last: serving.last(),
             limited,

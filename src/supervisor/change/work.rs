@@ -16,12 +16,14 @@ use crate::supervisor::rollout::steps::{Batches, Work};
 use crate::supervisor::snapshot::{NodeSnapshot, Snapshot};
 use crate::supervisor::spec::Spec;
 
-/// The way from what runs to the `target`. With `again`, all nodes but these are started again.
+/// The way from what runs to the `target`. With `again`, all nodes but these are started again;
+/// `untouched` nodes take no part.
 pub(super) fn work(
     base: &Spec,
     target: &Spec,
     snapshot: &Snapshot,
     again: Option<&BTreeSet<NodeId>>,
+    untouched: &BTreeSet<NodeId>,
 ) -> Work {
     let remains = &snapshot.remains;
     let serves = |id| {
@@ -36,6 +38,9 @@ pub(super) fn work(
         let id = node.id;
         if !is_own(target, id) {
             work.external.insert(id);
+        }
+        if untouched.contains(&id) {
+            continue;
         }
         let Some(was) = base.cluster.by_id(id) else {
             work.added.push(id);
@@ -63,7 +68,7 @@ pub(super) fn work(
         .cluster
         .nodes
         .iter()
-        .filter(|node| target.cluster.by_id(node.id).is_none());
+        .filter(|node| target.cluster.by_id(node.id).is_none() && !untouched.contains(&node.id));
     for node in gone {
         work.removed.push(node.id);
         if !is_own(base, node.id) {
@@ -205,24 +210,32 @@ mod tests {
     #[test]
     fn nodes_that_others_start_are_neither_started_nor_stopped() {
         let base = spec(&["nodes.count=4"]);
+        let none = BTreeSet::new();
         for (owns_nodes, external) in [(true, ids(&[])), (false, ids(&[1, 2, 3, 4, 5, 6]))] {
             let snapshot = snapshot(&base, owns_nodes);
-            let more = work(&base, &spec(&["nodes.count=6"]), &snapshot, None);
+            let more = work(&base, &spec(&["nodes.count=6"]), &snapshot, None, &none);
             assert_eq!((more.added.len(), more.external), (2, external));
             let moved = work(
                 &base,
                 &spec(&["nodes.count=4", "nodes.tcp_port=9101"]),
                 &snapshot,
                 None,
+                &none,
             );
             assert_eq!((moved.replaced.len(), moved.moved.len()), (4, 4));
             let limit = spec(&["nodes.count=4", "nodes.maxconn=900"]);
-            let changed = work(&base, &limit, &snapshot, None);
+            let changed = work(&base, &limit, &snapshot, None, &none);
             assert_eq!(changed.replaced.len(), if owns_nodes { 4 } else { 0 });
-            let again = work(&base, &base, &snapshot, Some(&BTreeSet::new()));
+            let again = work(&base, &base, &snapshot, Some(&none), &none);
             assert_eq!(again.replaced.len(), if owns_nodes { 4 } else { 0 });
         }
-        let fewer = work(&base, &spec(&["nodes.count=3"]), &snapshot(&base, false), None);
+        let fewer = work(
+            &base,
+            &spec(&["nodes.count=3"]),
+            &snapshot(&base, false),
+            None,
+            &none,
+        );
         assert_eq!(fewer.removed, [NodeId(4)]);
         assert!(fewer.external.contains(&NodeId(4)));
     }

@@ -136,6 +136,11 @@ impl Core {
     fn end_drain(&mut self, order: &ReadyOrder, now: Instant) -> Result<Vec<String>, Refusal> {
         self.refuse_while_busy()?;
         let node = self.node_id(&order.node)?;
+        if let Some(running) = self.rollouts.running()
+            && self.rollouts.drained.contains(&node)
+        {
+            return Err(running.refusal());
+        }
         let id = ChildId::Node(node);
         tracing::info!(node = order.node, "ready");
         let drain = self.drains.end(&order.node);

@@ -31,7 +31,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::timeout_at;
 
-use super::change::Cause;
 use super::core::Core;
 use super::event::CoreEvent;
 use crate::profile::{Resolved, is_reachable};
@@ -241,13 +240,7 @@ impl Core {
         for note in self.resolver.end(answers, now) {
             tracing::info!("{note}");
         }
-        let addresses = self.resolver.addresses();
-        if *addresses != self.spec.launch.resolved
-            && self.rollouts.current.is_none()
-            && self.refuse_while_busy().is_ok()
-        {
-            self.prepare_change(Cause::Resolved(addresses.clone()));
-        }
+        self.follow_dns(self.resolver.addresses().clone());
     }
 }
 

@@ -346,7 +346,7 @@ impl Core {
 
     /// Everything runs as it was wanted.
     fn end_rollout(&mut self) {
-        let Some(running) = self.rollouts.current.take() else {
+        let Some(running) = self.rollouts.end() else {
             return;
         };
         let order = running.rollout.order;

@@ -117,10 +117,10 @@ impl SavedRollout {
 impl Rollouts {
     /// The rollouts for the API.
     pub(in crate::supervisor) fn to_api(&self) -> api::Rollouts {
-        let current = self.current.as_ref().map(Running::to_api);
+        let current = self.shown().map(Running::to_api);
         // The way back, or on, is being prepared.
         let goes_on = |shown: api::Rollout| match (&shown.stopped, &self.failed) {
-            (Some(why), failed) if self.is_preparing => api::Rollout {
+            (Some(why), failed) if self.goes_on => api::Rollout {
                 doing: match failed {
                     Some(_) if shown.kind != RolloutKind::Undo => format!("it goes back: {why}"),
                     _ => format!("it goes on: {why}"),

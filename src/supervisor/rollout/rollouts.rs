@@ -23,6 +23,10 @@ use crate::supervisor::state_file::Previous;
 #[derive(Default)]
 pub(in crate::supervisor) struct Rollouts {
     pub(in crate::supervisor) current: Option<Running>,
+    /// A rollout that has stopped, while another one follows DNS: it is still gone on with or undone.
+    pub(in crate::supervisor) stopped_before: Option<Running>,
+    /// Whether a change without an order is being prepared.
+    pub(in crate::supervisor) is_preparing: bool,
     /// How the last one has ended.
     pub(in crate::supervisor) last: Option<EndedRollout>,
     /// Nodes that a rollout keeps clients from.
@@ -30,7 +34,7 @@ pub(in crate::supervisor) struct Rollouts {
     /// The variables of the nodes before the latest change.
     pub(in crate::supervisor) former_environment: Option<NodeEnvironment>,
     /// Whether the way on, or back, is being prepared.
-    pub(in crate::supervisor) is_preparing: bool,
+    pub(in crate::supervisor) goes_on: bool,
     /// A rollout that an earlier supervisor has not finished.
     pub(in crate::supervisor) unfinished: Option<SavedRollout>,
     /// A rollout that has failed, while another one goes back because of it.
@@ -54,6 +58,8 @@ pub(in crate::supervisor) struct Running {
     pub(in crate::supervisor) apply: Apply,
     /// Nodes that were started again.
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
+    /// Nodes that go.
+    pub(in crate::supervisor) removed: BTreeSet<NodeId>,
     /// Connections of the nodes that are being drained.
     pub(in crate::supervisor) left: BTreeMap<NodeId, Left>,
     /// The nodes that are judged.
@@ -120,13 +126,55 @@ impl Rollouts {
             .filter(|running| running.rollout.is_running())
     }
 
+    /// The rollout that other orders must not meet. One that waits for the last clients of addresses
+    /// that have left DNS may wait for days, and any other order takes it over.
+    pub(in crate::supervisor) fn busy(&self) -> Option<&Running> {
+        self.running().filter(|running| !running.drains_for_dns())
+    }
+
+    /// The rollout that is shown, saved, gone on with and undone.
+    pub(super) fn shown(&self) -> Option<&Running> {
+        self.stopped_before.as_ref().or(self.current.as_ref())
+    }
+
+    /// Whether a change of addresses in DNS may begin, as far as rollouts are concerned.
+    pub(in crate::supervisor) fn may_follow_dns(&self) -> bool {
+        let is_free = |running: &Running| !running.is_applying();
+        self.busy().is_none()
+            && self.current.as_ref().is_none_or(is_free)
+            && self.unfinished.is_none()
+            && self.failed.is_none()
+            && !self.is_preparing
+    }
+
+    /// Gives up a rollout that only waits for the last clients of addresses that have left DNS: it
+    /// was prepared for another balancer. The next look-up begins it again.
+    pub(in crate::supervisor) fn give_up_drain_for_dns(&mut self) {
+        if self.running().is_some_and(Running::drains_for_dns) {
+            self.current = self.stopped_before.take();
+        }
+    }
+
+    /// A rollout is over: one that had stopped before it is the current one again.
+    pub(in crate::supervisor) fn end(&mut self) -> Option<Running> {
+        let ended = self.current.take();
+        self.current = self.stopped_before.take();
+        ended
+    }
+
     /// Begins the rollout of `change`; what was in progress is given up.
     pub(in crate::supervisor) fn begin(&mut self, change: Change) {
         self.unfinished = None;
-        self.is_preparing = false;
+        self.goes_on = false;
         // A failure matters to its undo, and not to what an operator has ordered instead.
-        if change.order.kind != RolloutKind::Undo {
+        if !matches!(change.order.kind, RolloutKind::Undo | RolloutKind::Resolve) {
             self.failed = None;
+        }
+        let is_stopped = |running: &Running| !running.rollout.is_running() && !running.is_of_dns();
+        if change.order.kind != RolloutKind::Resolve {
+            self.stopped_before = None;
+        } else if self.current.as_ref().is_some_and(is_stopped) {
+            self.stopped_before = self.current.take();
         }
         let launch = &change.target.launch;
         let pending = Previous {
@@ -145,6 +193,7 @@ impl Rollouts {
             added,
             apply: Apply::Done,
             replaced: change.replaced,
+            removed: change.work.removed.into_iter().collect(),
             left: BTreeMap::new(),
             judgement: None,
             log: Vec::new(),
@@ -188,6 +237,7 @@ impl Rollouts {
             added: ids(&saved.added),
             apply: Apply::Done,
             replaced: ids(&saved.replaced),
+            removed: BTreeSet::new(),
             left: BTreeMap::new(),
             judgement: None,
             log: Vec::new(),
@@ -197,7 +247,7 @@ impl Rollouts {
     /// The way on, or back, cannot begin.
     pub(in crate::supervisor) fn note_failure(&mut self, why: &str) {
         self.failed = None;
-        self.is_preparing = false;
+        self.goes_on = false;
         if let Some(running) = &mut self.current {
             running.rollout.add_reason(why);
         }
@@ -205,14 +255,17 @@ impl Rollouts {
 
     /// What is left of the rollout, for the next one.
     pub(in crate::supervisor) fn remains(&self) -> Remains {
-        let running = self.current.as_ref();
-        let rollout = running.map(|running| &running.rollout);
+        let (shown, current) = (self.shown(), self.current.as_ref());
+        let order = |running: &Running| (running.rollout.order.clone(), running.rollout.settings);
         Remains {
-            order: rollout.map(|rollout| (rollout.order.clone(), rollout.settings)),
-            pending: running.and_then(|running| running.pending.clone()),
+            order: shown.map(order),
+            pending: shown.and_then(|running| running.pending.clone()),
             drained: self.drained.clone(),
-            added: running.map_or_else(BTreeSet::new, |running| running.added.clone()),
-            replaced: running.map_or_else(BTreeSet::new, |running| running.replaced.clone()),
+            added: shown.map_or_else(BTreeSet::new, |running| running.added.clone()),
+            replaced: shown.map_or_else(BTreeSet::new, |running| running.replaced.clone()),
+            gone_from_dns: current
+                .filter(|running| running.is_of_dns())
+                .map_or_else(BTreeSet::new, |running| running.removed.clone()),
             environment: self.former_environment.clone(),
         }
     }
@@ -233,13 +286,13 @@ impl Rollouts {
         &self,
         name: impl Fn(NodeId) -> Option<String>,
     ) -> Option<SavedRollout> {
-        let Some(running) = &self.current else {
+        let Some(running) = self.shown() else {
             return self.unfinished.clone();
         };
         let names = |nodes: &BTreeSet<NodeId>| nodes.iter().filter_map(|node| name(*node)).collect();
         let rollout = &running.rollout;
         let failure = rollout.outcome().and_then(|outcome| outcome.as_ref().err());
-        let failure = failure.filter(|_| !self.is_preparing);
+        let failure = failure.filter(|_| !self.goes_on);
         Some(SavedRollout {
             kind: rollout.order.kind,
             by: rollout.order.by.clone(),
@@ -260,6 +313,18 @@ impl Running {
     /// Whether the balancer is taking over the nodes, which is not interrupted.
     pub(in crate::supervisor) fn is_applying(&self) -> bool {
         self.apply == Apply::InProgress
+    }
+
+    /// Whether the addresses of a host name have changed.
+    pub(in crate::supervisor) fn is_of_dns(&self) -> bool {
+        self.rollout.order.kind == RolloutKind::Resolve
+    }
+
+    /// Whether it only waits for nodes at new addresses, or for the last clients of addresses that have
+    /// left DNS.
+    fn drains_for_dns(&self) -> bool {
+        let step = self.rollout.step();
+        self.is_of_dns() && matches!(step, Some(Step::AwaitAdded(_) | Step::Drain(_)))
     }
 }
 

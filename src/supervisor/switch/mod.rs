@@ -32,12 +32,15 @@ impl Core {
     /// has taken over, or has failed.
     pub(in crate::supervisor) fn begin_switch(&mut self, prepared: Prepared, purpose: Purpose, now: Instant) {
         // A switch in progress goes on.
-        if let Err(refusal) = self.refuse_switch() {
+        if let Err(refusal) = self.refuse_switch(&purpose) {
             return purpose.refuse(refusal);
         }
         let next = self.spec.launch.generation.wrapping_add(1);
         if matches!(purpose, Purpose::Order { .. }) && prepared.spec.launch.generation != next {
             return purpose.refuse(self.taken_over_meanwhile());
+        }
+        if !matches!(purpose, Purpose::Reload(_)) {
+            self.rollouts.give_up_drain_for_dns();
         }
         // Written before anything is started: if this supervisor dies now, the next one must know of
         // the new processes.
@@ -132,8 +135,16 @@ impl Core {
 
     // Private
 
-    fn refuse_switch(&self) -> Result<(), Refusal> {
-        self.refuse_while_busy()?;
+    fn refuse_switch(&self, purpose: &Purpose) -> Result<(), Refusal> {
+        match purpose {
+            // A rollout may need new processes itself.
+            Purpose::Reload(_) => {
+                self.refuse_while_ending()?;
+                self.refuse_while_switching()?;
+                self.refuse_while_starting()?;
+            }
+            Purpose::Order { .. } | Purpose::Upgrade => self.refuse_while_busy()?,
+        }
         self.refuse_while_reloading()?;
         if !self.balanced {
             return Err(Refusal {

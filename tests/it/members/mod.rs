@@ -7,6 +7,8 @@ mod nodes_of_others;
 mod rolling;
 mod serving;
 
+use std::process::{Child, Command, Stdio};
+
 use serde_json::Value;
 
 use crate::checking_clients::{CheckingClients, FaultKind, Load, Report, Targets};
@@ -47,6 +49,27 @@ impl TestCluster {
             let done = status["rollout"].is_null() && serving == names && nodes.len() == names.len();
             done.then(|| nodes.iter().filter_map(|node| node["pid"].as_u64()).collect())
         })
+    }
+}
+
+/// A node that a test starts, and no cluster; it is killed when this is dropped.
+struct Node(Child);
+
+impl Node {
+    fn start(name: &str, addresses: &[&str]) -> Node {
+        let child = Command::new(env!("CARGO_BIN_EXE_clusterctl"))
+            .args(["node", "--name", name, "--workers", "1"])
+            .args(addresses)
+            .stderr(Stdio::null())
+            .spawn();
+        Node(child.unwrap())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
     }
 }
 

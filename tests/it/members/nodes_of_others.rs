@@ -1,38 +1,21 @@
 //! Changes of a cluster that was started with `--only balancer`: others start and stop its nodes.
 
-use std::process::{Child, Command, Stdio};
-
+use super::Node;
 use crate::harness::{TestCluster, behind_each_balancer, eventually};
 
 behind_each_balancer! {
     nodes_of_others_are_added_and_removed_but_not_started_and_stopped,
 }
 
-/// A node that this test starts; it is killed when this is dropped.
-struct Node(Child);
-
-impl Node {
-    fn start(cluster: &TestCluster, number: u16) -> Node {
-        let (tcp, http) = (cluster.address(9000 + number), cluster.address(8080 + number));
-        let child = Command::new(env!("CARGO_BIN_EXE_clusterctl"))
-            .args(["node", "--name", &format!("erlmcp{number}"), "--workers", "1"])
-            .args(["--tcp", &tcp.to_string(), "--http", &http.to_string()])
-            .stderr(Stdio::null())
-            .spawn();
-        Node(child.unwrap())
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _reaped = self.0.wait();
-    }
-}
-
 fn nodes_of_others_are_added_and_removed_but_not_started_and_stopped(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).set("nodes.count=2");
-    let mut nodes: Vec<Node> = (1..=3).map(|number| Node::start(&cluster, number)).collect();
+    let mut nodes: Vec<Node> = (1..=3)
+        .map(|number: u16| {
+            let (tcp, http) = (cluster.address(9000 + number), cluster.address(8080 + number));
+            let addresses = ["--tcp", &tcp.to_string(), "--http", &http.to_string()];
+            Node::start(&format!("erlmcp{number}"), &addresses)
+        })
+        .collect();
     cluster.start(&["--only", "balancer"]);
     cluster.await_nodes(&["erlmcp1", "erlmcp2"]);
 

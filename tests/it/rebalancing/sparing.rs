@@ -47,8 +47,8 @@ fn connections_of_a_former_balancer_count_and_stay() {
         let nodes = plan["nodes"].as_array().unwrap_or_else(|| panic!("{plan}"));
         let counts = nodes.iter().map(|node| node["connections"].as_u64().unwrap());
         assert_eq!(counts.sum::<u64>(), former + shown, "{plan}");
-        let notes = plan["notes"].to_string();
+        let remarks = plan["notes"].to_string();
         let kept = format!("{former} TCP connections stay: a former balancer process has them");
-        assert!(notes.contains(&kept), "{plan}");
+        assert!(remarks.contains(&kept), "{plan}");
     }
 }
