@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::description::addresses;
 use crate::plan::plan_on_sockets;
 use crate::platform::{Host, RunDir};
-use crate::profile::{Cluster, Node, NodeId, Source};
+use crate::profile::{Cluster, Node, NodeId, Resolved, Source};
 use crate::supervisor::prepare::{PrepareError, Prepared};
 use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Launch;
@@ -22,6 +22,9 @@ pub(in crate::supervisor) type Others = BTreeMap<NodeId, Arc<Spec>>;
 pub struct SavedOthers {
     source: Source,
     templates: Option<PathBuf>,
+    /// The addresses of the profile's host names; missing in files of earlier versions.
+    #[serde(default)]
+    resolved: Option<Resolved>,
     /// Their names.
     nodes: BTreeSet<String>,
 }
@@ -72,9 +75,11 @@ pub(in crate::supervisor) async fn restored(
 ) -> Result<Others, PrepareError> {
     let mut others = Others::new();
     for saved in &launch.others {
+        let resolved = saved.resolved.as_ref().unwrap_or(&launch.resolved);
         let launch = Launch {
             source: saved.source.clone(),
             templates: saved.templates.clone(),
+            resolved: resolved.clone(),
             others: Vec::new(),
             ..launch.clone()
         };
@@ -121,11 +126,14 @@ fn to_save(others: &Others) -> Vec<SavedOthers> {
             continue;
         };
         let Launch {
-            source, templates, ..
+            source,
+            templates,
+            resolved,
+            ..
         } = &spec.launch;
-        let same = saved
-            .iter_mut()
-            .find(|saved| (&saved.source, &saved.templates) == (source, templates));
+        let same = saved.iter_mut().find(|saved| {
+            (&saved.source, &saved.templates, saved.resolved.as_ref()) == (source, templates, Some(resolved))
+        });
         match same {
             Some(saved) => {
                 saved.nodes.insert(node.name.clone());
@@ -133,6 +141,7 @@ fn to_save(others: &Others) -> Vec<SavedOthers> {
             None => saved.push(SavedOthers {
                 source: source.clone(),
                 templates: templates.clone(),
+                resolved: Some(resolved.clone()),
                 nodes: BTreeSet::from([node.name.clone()]),
             }),
         }
@@ -143,7 +152,8 @@ fn to_save(others: &Others) -> Vec<SavedOthers> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{DEFAULT, load};
+    use crate::profile::{BalancerKind, DEFAULT, load, load_with};
+    use crate::supervisor::core::model::spec_of;
 
     fn cluster(ids: &[u32]) -> Cluster {
         let mut cluster = load(&Source::read(DEFAULT).unwrap()).unwrap();
@@ -181,5 +191,50 @@ mod tests {
         cluster.nodes[1].tcp = Some(moved);
         lay_in(&mut cluster, &former, NodeId(2));
         assert_eq!(cluster.nodes[1].tcp, former.nodes[1].tcp);
+    }
+
+    /// An external cluster of one member, whose host has these addresses.
+    fn of_host(addresses: &[&str]) -> Spec {
+        let member = "nodes.members=[{name: web, address: web.invalid, tcp_port: 9001}]";
+        let sets = ["nodes.runtime=external", member, "limits.maxconn=1000"];
+        let small = ["nodes.maxconn=1000", "nodes.target=300"];
+        let sets = [&sets[..], &small].concat();
+        let mut spec = spec_of(BalancerKind::Builtin, RunDir::at("/run/x"), &sets);
+        let addresses = addresses.iter().map(|address| address.parse().unwrap());
+        spec.launch.resolved = [("web.invalid".to_owned(), addresses.collect())].into();
+        spec.cluster = load_with(&spec.launch.source, &spec.launch.resolved).unwrap();
+        spec.launch.ids.assign(&mut spec.cluster);
+        spec
+    }
+
+    #[tokio::test]
+    async fn addresses_that_have_left_dns_are_found_again_in_the_state_file() {
+        let (one, two) = (of_host(&["10.0.0.1"]), of_host(&["10.0.0.2"]));
+        let three = of_host(&["10.0.0.3"]);
+        let mut target = three.clone();
+        let mut others = Others::new();
+        for (former, name) in [(one, "web-10.0.0.1"), (two, "web-10.0.0.2")] {
+            let mut former = former;
+            target.launch.ids.assign(&mut former.cluster);
+            let id = former.cluster.node(name).unwrap().id;
+            others.insert(id, Arc::new(former));
+        }
+        target.launch.ids.assign(&mut target.cluster);
+        let saved = serde_json::to_string(&mix(&target, others.clone()).launch).unwrap();
+        let launch: Launch = serde_json::from_str(&saved).unwrap();
+        let restored = restored(&launch, &target.run_dir).await.unwrap();
+        assert!(restored.keys().eq(others.keys()), "{:?}", restored.keys());
+        for (id, other) in &others {
+            let was = other.cluster.by_id(*id);
+            assert_eq!(restored[id].cluster.by_id(*id), was);
+        }
+    }
+
+    #[test]
+    fn a_state_file_of_an_earlier_version_has_no_addresses_of_former_nodes() {
+        let source = serde_json::to_string(&Source::read(DEFAULT).unwrap()).unwrap();
+        let saved = format!(r#"{{"source": {source}, "templates": null, "nodes": ["erlmcp1"]}}"#);
+        let saved: SavedOthers = serde_json::from_str(&saved).unwrap();
+        assert_eq!(saved.resolved, None);
     }
 }

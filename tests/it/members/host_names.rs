@@ -133,6 +133,9 @@ fn a_client_of_an_address_that_has_left_dns_keeps_no_other_change_waiting() {
     for (client, node) in &mut clients {
         assert_eq!(client.node().unwrap(), *node, "a client was closed");
     }
+    cluster.kill_supervisor();
+    cluster.start(&[]);
+    hosts.await_states(&[(first, "draining"), (second, "up"), (third, "up")]);
     drop(clients);
     hosts.await_states(&[(second, "up"), (third, "up")]);
 }
