@@ -92,8 +92,8 @@ fn settled_with(source: &Source, resolved: Option<&Resolved>) -> Result<Document
         written.resolve(resolved);
     }
     let mut problems = rules::broken(&written);
-    if resolved.is_some() {
-        problems.extend(rules::unresolved(&written));
+    if let Some(resolved) = resolved {
+        problems.extend(rules::unresolved(&written, resolved));
     }
     if !problems.is_empty() {
         return Err(Problems(problems));

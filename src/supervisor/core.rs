@@ -252,6 +252,7 @@ impl Core {
             busy: self.refuse_while_busy().err(),
             balancer_overrides: self.balancer_overrides(),
             unsaved: self.unsaved(),
+            host_warnings: self.resolver.warnings().collect(),
             closed: self.closed_listeners(),
             rollout: self
                 .rollouts

@@ -6,6 +6,7 @@ use crate::profile::document::Runtime;
 use crate::profile::endpoints::overlap;
 use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
+use crate::profile::resolve::Resolved;
 
 /// Clients need an address, and none may appear twice.
 pub(super) fn listen(written: &ParsedProfile) -> Vec<Problem> {
@@ -71,13 +72,18 @@ pub(super) fn nodes(written: &ParsedProfile) -> Vec<Problem> {
         .collect()
 }
 
-/// Every host name was resolved.
-pub(in crate::profile) fn unresolved(written: &ParsedProfile) -> Vec<Problem> {
+/// Every host name has an address in `resolved` that no other member has.
+pub(in crate::profile) fn unresolved(written: &ParsedProfile, resolved: &Resolved) -> Vec<Problem> {
     let members = written.document.nodes.members.iter().enumerate();
     members
         .filter_map(|(index, member)| {
             let host = member.host().filter(|_| member.resolved.is_empty())?;
             let path = format!("nodes.members[{index}].address");
+            if resolved.get(host).is_some_and(|known| !known.is_empty()) {
+                let message = format!("every address of the host `{host}` is that of another member");
+                let problem = written.problem(&path, message);
+                return Some(problem.hint("leave one of the members out, or give it another port"));
+            }
             let problem = written.problem(&path, format!("host `{host}` has no known address"));
             Some(
                 problem

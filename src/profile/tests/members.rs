@@ -179,6 +179,10 @@ fn each_address_of_a_host_name_is_a_node() {
         ["host `b.test` has no known address"]
     );
     assert_eq!(
+        messages(&resolved(&["10.0.0.5"], &["10.0.0.5"])),
+        ["every address of the host `b.test` is that of another member"]
+    );
+    assert_eq!(
         messages(&resolved(&["10.0.0.5"], &["10.0.0.9"])),
         ["node a and node b both use port 9001"]
     );

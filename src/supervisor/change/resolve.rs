@@ -12,6 +12,7 @@ use crate::api::{ChangeOrder, Refusal, RolloutKind, Target};
 use crate::profile::{Cluster, NodeId, Resolved, load_with};
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
+use crate::supervisor::resolver::refused_words;
 use crate::supervisor::rollout::rollouts::Running;
 use crate::supervisor::spec::Spec;
 
@@ -21,8 +22,10 @@ const RETRY_INTERVAL: Duration = Duration::from_mins(1);
 impl Core {
     /// Prepares the change to these addresses, unless it is made already, or has to wait.
     pub(in crate::supervisor) fn follow_dns(&mut self, wanted: Resolved) {
-        let may_begin = self.refuse_while_busy().is_ok() && self.rollouts.may_follow_dns();
-        if !may_begin || !self.is_due(&wanted) {
+        if !self.is_due(&wanted) {
+            return self.resolver.accept();
+        }
+        if self.refuse_while_busy().is_err() || !self.rollouts.may_follow_dns() {
             return;
         }
         let (base, snapshot) = (self.spec.clone(), self.snapshot());
@@ -52,8 +55,14 @@ impl Core {
             return;
         }
         match prepared {
-            Err(refusal) => tracing::warn!("the addresses of host names stay: {}", refusal.error),
+            Err(refusal) => {
+                let words = refused_words(&refusal.error);
+                if self.resolver.refuse(refusal.error) {
+                    tracing::warn!("{words}");
+                }
+            }
             Ok(change) => {
+                self.resolver.accept();
                 // Another order came first: the next look-up tries again.
                 if let Err(refusal) = self.begin_prepared(*change, now) {
                     tracing::info!("the addresses of host names stay for now: {}", refusal.error);

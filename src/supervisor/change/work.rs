@@ -199,6 +199,7 @@ mod tests {
             balanced: true,
             balancer_overrides: Vec::new(),
             unsaved: None,
+            host_warnings: Vec::new(),
             closed: BTreeSet::new(),
         }
     }

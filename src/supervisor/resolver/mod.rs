@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   profile::hosts ──▶ lookup ──▶ answers ──▶ Resolver ──▶ addresses() ──▶ profile::load_with
-//!                      threads                a value: an empty, failed or too large answer
-//!                                             keeps what was
+//!                      threads                a value: an empty, failed, too large or
+//!                                             unusable answer keeps what was
 //! ```
 //!
 //! A start calls [`complete`] once before [`load_with`](crate::profile::load_with), and the result is
@@ -14,14 +14,18 @@
 //!    it.
 //! 2. At `next` a task runs [`lookup`] for the hosts of `begin`, and sends the answers to the core as
 //!    an event; `begin` returns nothing while a round is in progress.
-//! 3. The core gives them to `end`, and logs the notes that it returns.
+//! 3. The core gives them to `end`, and logs the notes that it returns. The `warnings` stay in the
+//!    status as long as they are true.
 //! 4. If `addresses` differ from `launch.resolved` of what runs then, they are the new target. A
 //!    change that is refused is tried again at the next round, because the difference is still there.
+//!
+//! A round ends after a few seconds, although the system's resolver may wait longer for a name. Host
+//! names that no thread was free for come first in the next round.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +37,7 @@ use tokio::time::timeout_at;
 
 use super::core::Core;
 use super::event::CoreEvent;
-use crate::profile::{Resolved, is_reachable};
+use crate::profile::{Resolved, is_reachable, load_with};
 
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -47,7 +51,7 @@ const MAX_ADDRESSES: usize = 1_000;
 /// The answer for one host name: its addresses, or why there is none.
 pub(super) type Answer = Result<Vec<IpAddr>, String>;
 
-/// The answers for several host names.
+/// The answers for the host names that were looked up.
 pub(super) type Answers = BTreeMap<String, Answer>;
 
 /// A host name that a start needs and that has no address.
@@ -65,6 +69,10 @@ pub(super) struct Resolver {
     addresses: Resolved,
     /// The host names whose last answer was not used, with the reason.
     failed: BTreeMap<String, String>,
+    /// The host names that the last round had no time for.
+    left_over: Vec<String>,
+    /// Why the cluster does not run with the addresses that were found.
+    refused: Option<String>,
     next: Instant,
     /// Whether a round is in progress.
     asking: bool,
@@ -102,14 +110,13 @@ impl ResolveError {
 /// # Errors
 /// With the first host name that has no address.
 pub async fn complete(hosts: &BTreeSet<String>, known: &Resolved) -> Result<Resolved, ResolveError> {
-    let missing: BTreeSet<String> = hosts
-        .iter()
-        .filter(|host| !known.contains_key(*host))
-        .cloned()
-        .collect();
+    let missing = hosts.iter().filter(|host| !known.contains_key(*host));
+    let missing: Vec<String> = missing.cloned().collect();
     let known = known.iter().filter(|(host, _)| hosts.contains(*host));
     let mut resolved: Resolved = known.map(|(host, all)| (host.clone(), all.clone())).collect();
-    for (host, answer) in lookup(&missing).await {
+    let mut answers = lookup(&missing).await;
+    for host in missing {
+        let answer = answers.remove(&host).unwrap_or_else(|| Err(late()));
         match fitting(&host, answer, &resolved) {
             Ok(addresses) => resolved.insert(host, addresses),
             Err(why) => return Err(ResolveError { host, why }),
@@ -118,18 +125,28 @@ pub async fn complete(hosts: &BTreeSet<String>, known: &Resolved) -> Result<Reso
     Ok(resolved)
 }
 
-/// Looks each of `hosts` up, for a few seconds at most. The system's resolver cannot be interrupted,
-/// so it has threads of its own: the end of this process does not wait for them.
-pub(super) async fn lookup(hosts: &BTreeSet<String>) -> Answers {
-    let deadline = Instant::now() + LOOKUP_TIMEOUT;
+/// Looks `hosts` up in this order, for a few seconds at most. The answers lack those that there was no
+/// time for.
+pub(super) async fn lookup(hosts: &[String]) -> Answers {
+    lookup_with(addresses_of, hosts, LOOKUP_TIMEOUT).await
+}
+
+/// Looks `hosts` up with `find`, which cannot be interrupted. So it has threads of its own: the end of
+/// this process does not wait for them.
+async fn lookup_with(
+    find: impl Fn(&str) -> Answer + Copy + Send + 'static,
+    hosts: &[String],
+    timeout: Duration,
+) -> Answers {
+    let deadline = Instant::now() + timeout;
     let (found, mut answers_of_threads) = unbounded_channel();
-    let waiting = Arc::new(Mutex::new(hosts.clone()));
+    let waiting: Arc<Mutex<VecDeque<String>>> = Arc::new(Mutex::new(hosts.iter().cloned().collect()));
     for _ in 0..hosts.len().min(MAX_THREADS) {
         let (waiting, found) = (Arc::clone(&waiting), found.clone());
-        let next = move || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
+        let next = move || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let answer = move || {
             while let Some(host) = next() {
-                let answer = addresses_of(&host);
+                let answer = find(&host);
                 // The round may have ended.
                 if found.send((host, answer)).is_err() {
                     return;
@@ -146,9 +163,9 @@ pub(super) async fn lookup(hosts: &BTreeSet<String>) -> Answers {
     while let Ok(Some((host, answer))) = timeout_at(deadline.into(), answers_of_threads.recv()).await {
         answers.insert(host, answer);
     }
-    for host in hosts {
-        let late = || Err(format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs()));
-        answers.entry(host.clone()).or_insert_with(late);
+    let left_over = std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
+    for host in hosts.iter().filter(|host| !left_over.contains(host)) {
+        answers.entry(host.clone()).or_insert_with(|| Err(late()));
     }
     answers
 }
@@ -160,6 +177,8 @@ impl Resolver {
             hosts: addresses.keys().cloned().collect(),
             addresses,
             failed: BTreeMap::new(),
+            left_over: Vec::new(),
+            refused: None,
             next: now + INTERVAL,
             asking: false,
         }
@@ -182,47 +201,106 @@ impl Resolver {
         (!self.hosts.is_empty() && !self.asking).then_some(self.next)
     }
 
-    /// Begins a round if it is time, and returns the hosts to look up.
-    pub(super) fn begin(&mut self, now: Instant) -> Option<BTreeSet<String>> {
+    /// Begins a round if it is time, and returns the hosts to look up, in this order.
+    pub(super) fn begin(&mut self, now: Instant) -> Option<Vec<String>> {
         self.next().filter(|next| *next <= now)?;
         self.asking = true;
-        Some(self.hosts.clone())
+        let first = self.left_over.iter().filter(|host| self.hosts.contains(*host));
+        let others = self.hosts.iter().filter(|host| !self.left_over.contains(host));
+        Some(first.chain(others).cloned().collect())
     }
 
-    /// Ends a round with its `answers`.
-    pub(super) fn end(&mut self, answers: Answers, now: Instant) -> Vec<Note> {
+    /// Ends a round with its `answers`. An answer that a cluster cannot have by `check`, beside the
+    /// other ones, is not used.
+    pub(super) fn end(
+        &mut self,
+        mut answers: Answers,
+        check: impl Fn(&Resolved) -> Result<(), String>,
+        now: Instant,
+    ) -> Vec<Note> {
         self.asking = false;
         self.next = now + INTERVAL;
-        let of_profile = answers.into_iter().filter(|(host, _)| self.hosts.contains(host));
-        let mut notes = Vec::new();
-        for (host, answer) in of_profile {
-            match fitting(&host, answer, &self.addresses) {
-                Ok(is) => {
-                    if self.failed.remove(&host).is_some() {
-                        notes.push(Note::Recovered { host: host.clone() });
-                    }
-                    let was = self
-                        .addresses
-                        .insert(host.clone(), is.clone())
-                        .unwrap_or_default();
-                    if was != is {
-                        notes.push(Note::Changed { host, was, is });
-                    }
-                }
-                Err(why) => {
-                    // A failure is logged once, and again for another reason.
-                    if self.failed.insert(host.clone(), why.clone()).as_ref() != Some(&why) {
-                        notes.push(Note::Failed { host, why });
-                    }
+        answers.retain(|host, _| self.hosts.contains(host));
+        let is_left_over = |host: &&String| !answers.contains_key(*host);
+        self.left_over = self.hosts.iter().filter(is_left_over).cloned().collect();
+        let mut wanted = self.addresses.clone();
+        let mut failed = BTreeMap::new();
+        for (host, answer) in answers {
+            match fitting(&host, answer, &wanted) {
+                Ok(addresses) => drop(wanted.insert(host, addresses)),
+                Err(why) => drop(failed.insert(host, why)),
+            }
+        }
+        if wanted != self.addresses && check(&wanted).is_err() {
+            // Those that are the reason keep their former addresses.
+            let one_by_one = std::mem::replace(&mut wanted, self.addresses.clone());
+            for (host, addresses) in one_by_one {
+                let mut with_it = wanted.clone();
+                with_it.insert(host.clone(), addresses);
+                match check(&with_it) {
+                    Ok(()) => wanted = with_it,
+                    Err(why) => drop(failed.insert(host, why)),
                 }
             }
         }
+        let mut notes = self.failures(failed);
+        for (host, is) in &wanted {
+            let was = self.addresses.get(host).cloned().unwrap_or_default();
+            if was != *is {
+                let (host, is) = (host.clone(), is.clone());
+                notes.push(Note::Changed { host, was, is });
+            }
+        }
+        self.addresses = wanted;
         notes
+    }
+
+    /// The cluster cannot run with the addresses that were found. Returns whether that is new.
+    pub(super) fn refuse(&mut self, why: String) -> bool {
+        let is_new = self.refused.as_ref() != Some(&why);
+        self.refused = Some(why);
+        is_new
+    }
+
+    /// The cluster runs with the addresses that were found, or will.
+    pub(super) fn accept(&mut self) {
+        self.refused = None;
+    }
+
+    /// What is wrong with host names, as sentences for the status.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        let failed = self.failed.iter().map(|(host, why)| failed_words(host, why));
+        failed.chain(self.refused.as_deref().map(refused_words))
     }
 
     /// The addresses with which the cluster should run.
     pub(super) fn addresses(&self) -> &Resolved {
         &self.addresses
+    }
+
+    // Private
+
+    /// The answers of a round that were not used, with the reasons. Notes those that are new, and the
+    /// host names that are found again.
+    fn failures(&mut self, failed: BTreeMap<String, String>) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let was = std::mem::take(&mut self.failed);
+        for (host, why) in was {
+            if self.left_over.contains(&host) {
+                self.failed.insert(host, why);
+            } else if !failed.contains_key(&host) {
+                notes.push(Note::Recovered { host });
+            } else {
+                self.failed.insert(host, why);
+            }
+        }
+        for (host, why) in failed {
+            // A failure is logged once, and again for another reason.
+            if self.failed.insert(host.clone(), why.clone()).as_ref() != Some(&why) {
+                notes.push(Note::Failed { host, why });
+            }
+        }
+        notes
     }
 }
 
@@ -237,8 +315,16 @@ impl Core {
 
     /// Host names were looked up.
     pub(super) fn resolved(&mut self, answers: Answers, now: Instant) {
-        for note in self.resolver.end(answers, now) {
-            tracing::info!("{note}");
+        let source = &self.spec.launch.source;
+        let check = |resolved: &Resolved| match load_with(source, resolved) {
+            Ok(_) => Ok(()),
+            Err(problems) => Err(problems.messages().next().unwrap_or_default().to_owned()),
+        };
+        for note in self.resolver.end(answers, check, now) {
+            match note {
+                Note::Failed { .. } => tracing::warn!("{note}"),
+                Note::Changed { .. } | Note::Recovered { .. } => tracing::info!("{note}"),
+            }
         }
         self.follow_dns(self.resolver.addresses().clone());
     }
@@ -254,15 +340,25 @@ impl fmt::Display for Note {
             Note::Changed { host, was, is } => {
                 write!(f, "host {host}: {} (was {})", list(is), list(was))
             }
-            Note::Failed { host, why } => {
-                write!(f, "host {host}: {why}; its last known addresses stay in use")
-            }
+            Note::Failed { host, why } => f.write_str(&failed_words(host, why)),
             Note::Recovered { host } => write!(f, "host {host}: found again"),
         }
     }
 }
 
 // Private
+
+fn failed_words(host: &str, why: &str) -> String {
+    format!("host {host}: {why}; its last known addresses stay in use")
+}
+
+pub(super) fn refused_words(why: &str) -> String {
+    format!("the new addresses of host names are not used: {why}")
+}
+
+fn late() -> String {
+    format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs())
+}
 
 /// The usable addresses of `answer`, sorted, if a cluster can have them beside the `others`.
 fn fitting(host: &str, answer: Answer, others: &Resolved) -> Answer {

@@ -20,8 +20,11 @@ fn resolved(of: &[(&str, &[&str])]) -> Resolved {
 
 fn round(resolver: &mut Resolver, answer: Answer) -> Vec<String> {
     let now = resolver.next().unwrap();
-    assert_eq!(resolver.begin(now), Some(resolver.hosts.clone()));
-    let notes = resolver.end([(HOST.to_owned(), answer)].into(), now);
+    assert_eq!(
+        resolver.begin(now),
+        Some(resolver.hosts.iter().cloned().collect())
+    );
+    let notes = resolver.end([(HOST.to_owned(), answer)].into(), |_| Ok(()), now);
     notes.iter().map(ToString::to_string).collect()
 }
 
@@ -32,9 +35,9 @@ fn a_round_begins_at_its_time_and_one_at_a_time() {
     assert_eq!(resolver.next(), Some(start + INTERVAL));
     assert_eq!(resolver.begin(start), None);
     let due = start + INTERVAL;
-    assert_eq!(resolver.begin(due), Some(hosts(&[HOST])));
+    assert_eq!(resolver.begin(due), Some(vec![HOST.to_owned()]));
     assert_eq!((resolver.next(), resolver.begin(due + INTERVAL)), (None, None));
-    resolver.end(Answers::new(), due);
+    resolver.end(Answers::new(), |_| Ok(()), due);
     assert_eq!(resolver.next(), Some(due + INTERVAL));
     let without = Resolver::new(Resolved::new(), start);
     assert_eq!(without.next(), None);
@@ -102,6 +105,84 @@ fn a_profile_with_other_hosts_begins_with_the_addresses_that_run() {
     assert!(round(&mut resolver, Ok(ips(&["10.0.0.5"]))).is_empty());
     resolver.follow(BTreeSet::new(), &running);
     assert_eq!((resolver.next(), resolver.addresses().len()), (None, 0));
+}
+
+fn words(notes: &[Note]) -> Vec<String> {
+    notes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_host_that_fails_is_a_warning_until_it_is_found() {
+    let mut resolver = Resolver::new(resolved(&[(HOST, &["10.0.0.1"])]), Instant::now());
+    assert_eq!(resolver.warnings().count(), 0);
+    round(&mut resolver, Err("no answer".to_owned()));
+    let warnings: Vec<String> = resolver.warnings().collect();
+    let expected = "host web.test: no answer; its last known addresses stay in use";
+    assert_eq!(warnings, [expected]);
+    round(&mut resolver, Ok(ips(&["10.0.0.1"])));
+    assert_eq!(resolver.warnings().count(), 0);
+    assert!(resolver.refuse("why".to_owned()) && !resolver.refuse("why".to_owned()));
+    let warnings: Vec<String> = resolver.warnings().collect();
+    assert_eq!(warnings, ["the new addresses of host names are not used: why"]);
+    resolver.accept();
+    assert_eq!(resolver.warnings().count(), 0);
+}
+
+#[test]
+fn an_answer_that_a_cluster_cannot_have_keeps_no_other_host_back() {
+    let now = Instant::now();
+    let was = resolved(&[("a", &["10.0.0.1"]), ("b", &["10.0.0.2"]), ("c", &["10.0.0.3"])]);
+    let mut resolver = Resolver::new(was, now);
+    let check = |resolved: &Resolved| {
+        let all: Vec<&IpAddr> = resolved.values().flatten().collect();
+        let different: BTreeSet<&IpAddr> = all.iter().copied().collect();
+        let is_valid = all.len() == different.len();
+        is_valid
+            .then_some(())
+            .ok_or_else(|| "two nodes have one address".to_owned())
+    };
+    let mut end = |answers: &[(&str, &[&str])]| {
+        let answers = answers
+            .iter()
+            .map(|(host, all)| ((*host).to_owned(), Ok(ips(all))));
+        words(&resolver.end(answers.collect(), check, now))
+    };
+    let answers: [(&str, &[&str]); 3] = [("a", &["10.0.0.1"]), ("b", &["10.0.0.1"]), ("c", &["10.0.0.4"])];
+    let expected = [
+        "host b: two nodes have one address; its last known addresses stay in use",
+        "host c: 10.0.0.4 (was 10.0.0.3)",
+    ];
+    assert_eq!(end(&answers), expected);
+    assert!(end(&answers).is_empty());
+    // Two hosts change their addresses with each other.
+    let expected = [
+        "host b: found again",
+        "host a: 10.0.0.2 (was 10.0.0.1)",
+        "host b: 10.0.0.1 (was 10.0.0.2)",
+    ];
+    assert_eq!(end(&[("a", &["10.0.0.2"]), ("b", &["10.0.0.1"])]), expected);
+}
+
+#[tokio::test]
+async fn names_that_hang_keep_no_other_name_waiting_forever() {
+    let find = |host: &str| {
+        while host.starts_with("hanging") {
+            thread::park();
+        }
+        Ok(ips(&["10.0.0.1"]))
+    };
+    let hanging: Vec<String> = (0..MAX_THREADS).map(|n| format!("hanging{n}")).collect();
+    let all = hanging.iter().cloned().chain(["z.test".to_owned()]);
+    let running: Resolved = all.map(|host| (host, ips(&["10.0.0.9"]))).collect();
+    let now = Instant::now();
+    let mut resolver = Resolver::new(running, now);
+    for (first, expected) in [("hanging0", "10.0.0.9"), ("z.test", "10.0.0.1")] {
+        let hosts = resolver.begin(resolver.next().unwrap()).unwrap();
+        assert_eq!(hosts[0], first);
+        let answers = lookup_with(find, &hosts, Duration::from_secs(1)).await;
+        resolver.end(answers, |_| Ok(()), now);
+        assert_eq!(resolver.addresses()["z.test"], ips(&[expected]));
+    }
 }
 
 #[tokio::test]

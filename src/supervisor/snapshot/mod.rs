@@ -45,6 +45,8 @@ pub(super) struct Snapshot {
     pub(super) balancer_overrides: Vec<String>,
     /// That the state file lacks the last changes, and why.
     pub(super) unsaved: Option<String>,
+    /// What is wrong with host names of nodes, as sentences.
+    pub(super) host_warnings: Vec<String>,
     /// The keys of listeners that others have stopped.
     pub(super) closed: BTreeSet<&'static str>,
 }
@@ -136,6 +138,7 @@ impl Snapshot {
             warnings: self
                 .troubles(spec)
                 .chain(self.unsaved.clone())
+                .chain(self.host_warnings.iter().cloned())
                 .chain(self.balancer_overrides.iter().cloned())
                 .chain(self.era_warnings(spec))
                 .chain(spec.plan.warnings.iter().map(ToString::to_string))

@@ -138,4 +138,15 @@ fn a_client_of_an_address_that_has_left_dns_keeps_no_other_change_waiting() {
     hosts.await_states(&[(first, "draining"), (second, "up"), (third, "up")]);
     drop(clients);
     hosts.await_states(&[(second, "up"), (third, "up")]);
+
+    hosts.set(&[]);
+    eventually("a warning about the host that is not found", || {
+        let status = cluster.status();
+        let mut warnings = status["warnings"].as_array()?.iter();
+        let is_kept = |text: &str| {
+            text.starts_with("host web.test: ") && text.ends_with("; its last known addresses stay in use")
+        };
+        warnings.find(|it| it.as_str().is_some_and(is_kept)).cloned()
+    });
+    hosts.await_states(&[(second, "up"), (third, "up")]);
 }
