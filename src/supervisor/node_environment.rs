@@ -14,7 +14,11 @@ use crate::profile::{Cluster, LineError, Node, parse_environment_file};
 
 /// The variables of `nodes.environment_file`, as they were when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeEnvironment(BTreeMap<String, Secret>);
+pub struct NodeEnvironment {
+    variables: BTreeMap<String, Secret>,
+    /// Whether nodes that run have other values, which are not known any more.
+    is_newer: bool,
+}
 
 /// An environment in which nodes cannot run. No message contains a value.
 #[derive(Debug, thiserror::Error)]
@@ -80,19 +84,44 @@ impl NodeEnvironment {
             None => BTreeMap::new(),
             Some(path) => read(path)?,
         };
+        let environment = NodeEnvironment {
+            variables,
+            is_newer: false,
+        };
+        environment.checked(cluster)
+    }
+
+    /// Checks that the directory of each node of `cluster` exists.
+    ///
+    /// # Errors
+    /// When one does not.
+    pub fn checked(self, cluster: &Cluster) -> Result<NodeEnvironment, EnvironmentError> {
         if let Some(directory) = &cluster.directory {
             for node in &cluster.nodes {
                 check_directory(node, Path::new(&node.fill(directory)))?;
             }
         }
-        Ok(NodeEnvironment(variables))
+        Ok(self)
+    }
+
+    /// What the file has now, in place of former variables of nodes that run.
+    pub(super) fn newer(self) -> NodeEnvironment {
+        NodeEnvironment {
+            is_newer: true,
+            ..self
+        }
+    }
+
+    /// Whether nodes that run have other values, which are not known any more.
+    pub(super) const fn is_newer(&self) -> bool {
+        self.is_newer
     }
 
     /// The variables of `node`: those of the file, with those of the profile over them.
     #[must_use]
     pub fn of(&self, cluster: &Cluster, node: &Node) -> Vec<(OsString, OsString)> {
         let file = self
-            .0
+            .variables
             .iter()
             .map(|(name, value)| (name, value.expose().to_owned()));
         let profile = cluster.environment.iter();

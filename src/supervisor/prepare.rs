@@ -101,8 +101,18 @@ impl Prepared {
         run_dir: RunDir,
         ours: &BTreeSet<u32>,
     ) -> Result<Prepared, PrepareError> {
+        Prepared::with(launch, run_dir, None, ours).await
+    }
+
+    /// Prepares `launch` with these variables of the nodes, or those that their file has now.
+    async fn with(
+        launch: Launch,
+        run_dir: RunDir,
+        environment: Option<NodeEnvironment>,
+        ours: &BTreeSet<u32>,
+    ) -> Result<Prepared, PrepareError> {
         let others = restored(&launch, &run_dir).await?;
-        let mut spec = Spec::describe(launch, run_dir).await?;
+        let mut spec = Spec::describe(launch, run_dir, environment).await?;
         if !others.is_empty() {
             spec = mix(&spec, others);
         }
@@ -187,11 +197,16 @@ impl Prepared {
 }
 
 impl Spec {
-    /// What `launch` describes on this host.
+    /// What `launch` describes on this host, with these variables of the nodes, or those that their
+    /// file has now.
     ///
     /// # Errors
     /// When the profile is wrong, or something that it needs is not installed.
-    pub(super) async fn describe(mut launch: Launch, run_dir: RunDir) -> Result<Spec, PrepareError> {
+    pub(super) async fn describe(
+        mut launch: Launch,
+        run_dir: RunDir,
+        environment: Option<NodeEnvironment>,
+    ) -> Result<Spec, PrepareError> {
         launch.resolved = resolver::complete(&hosts(&launch.source)?, &launch.resolved).await?;
         let mut cluster = load_with(&launch.source, &launch.resolved)?.behind(launch.balancer);
         if let (HttpCheck::Either, Some(found)) = (cluster.http_check, launch.http_check) {
@@ -204,7 +219,10 @@ impl Spec {
             .templates
             .as_ref()
             .map_or_else(Templates::embedded, Templates::overridden_by);
-        let node_environment = NodeEnvironment::read(&cluster)?;
+        let node_environment = match environment {
+            Some(known) => known.checked(&cluster)?,
+            None => NodeEnvironment::read(&cluster)?,
+        };
         let node_runtime = NodeRuntime::find(&cluster, &node_environment, &run_dir).await?;
         Ok(Spec {
             launch,
@@ -223,15 +241,17 @@ impl Spec {
 
 // Private
 
-/// The cluster of `launch`, beside the running one.
+/// The cluster of `launch`, beside the running one, with these variables of the nodes, or those that
+/// their file has now.
 pub(super) async fn prepared_beside(
     now: &Spec,
     launch: Launch,
+    environment: Option<NodeEnvironment>,
     ours: &BTreeSet<u32>,
 ) -> Result<Prepared, Refusal> {
     let mut ours = all_of(&now.launch.run_id, ours);
     ours.insert(std::process::id());
-    let prepared = Prepared::new(launch, now.run_dir.clone(), &ours).await;
+    let prepared = Prepared::with(launch, now.run_dir.clone(), environment, &ours).await;
     prepared.map_err(|error| refusal(&error))
 }
 
@@ -293,7 +313,8 @@ pub(super) async fn switched(
         generation: now.launch.generation.wrapping_add(1),
         ..now.launch.clone()
     };
-    let prepared = prepared_beside(now, launch, ours).await?;
+    let environment = Some(now.node_environment.clone());
+    let prepared = prepared_beside(now, launch, environment, ours).await?;
     let never_served = &now.cluster.listen.unserved;
     let unserved = prepared.spec.cluster.listen.unserved.iter();
     let lost: Vec<String> = unserved

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::change::mixture::SavedOthers;
 use super::drain::state::Drain;
 use super::listeners::SavedGroup;
+use super::node_environment::NodeEnvironment;
 use super::overrides::SavedOverride;
 use super::recovery::set_aside;
 use super::rollout::rollouts::SavedRollout;
@@ -101,6 +102,10 @@ pub struct Previous {
     pub source: Source,
     /// The directory of templates that replaced the embedded ones.
     pub templates: Option<PathBuf>,
+    /// The variables of the nodes, which may be secrets; `None` under a later supervisor, because the
+    /// state file does not have them.
+    #[serde(skip)]
+    pub environment: Option<NodeEnvironment>,
 }
 
 /// What a supervisor runs.

@@ -4,6 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::harness::{Ran, TestCluster, eventually};
 
@@ -55,6 +56,15 @@ fn private(path: &Path, text: &str) {
 
 fn noted(cluster: &TestCluster, what: &str) -> String {
     fs::read_to_string(cluster.dir().join(format!("erlmcp1.{what}"))).unwrap()
+}
+
+/// Undoes the latest change; no profile may be given for that.
+fn undone(cluster: &TestCluster) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clusterctl"));
+    command
+        .args(["reload", "--undo", "--yes"])
+        .env("CLUSTERCTL_RUN_DIR", cluster.run_dir());
+    command.output().unwrap().into()
 }
 
 fn refused(ran: &Ran, message: &str, hint: &str) {
@@ -241,6 +251,61 @@ fn a_reload_replaces_nodes_whose_variables_have_changed() {
     );
     assert!(!ran.stderr.contains(SECRET), "{ran:?}");
     environment_with("KEY=hunter2-2");
+}
+
+#[test]
+fn a_deploy_of_variables_alone_is_undone_to_the_former_ones() {
+    let cluster = cluster("rollout: {hold: 100ms}\n", "FILED=one\n");
+    let dir = cluster.dir().to_owned();
+    let node = fs::read_to_string(dir.join("node.sh")).unwrap();
+    let node = node.replacen('\n', "\n[ \"$FILED\" = bad ] && exit 3\n", 1);
+    fs::write(dir.join("node.sh"), node).unwrap();
+    let cluster = cluster.started();
+    let file = dir.join("secrets.env");
+    let has = |variables: &[&str]| {
+        eventually("the variables", || {
+            let text = noted(&cluster, "environment");
+            let is_there = |variable: &&str| text.lines().any(|line| line == *variable);
+            variables.iter().all(is_there).then_some(())
+        });
+    };
+    let is_done = || {
+        eventually("the end of the rollout", || {
+            cluster.status()["rollout"].is_null().then_some(())
+        });
+    };
+    cluster.ok(&["reload", "--yes", "--set", "nodes.environment.SET=1"]);
+    private(&file, "FILED=bad\n");
+    let ran = cluster.run(&["reload", "--yes"]);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("exited with code 3"),
+        "{ran:?}"
+    );
+    is_done();
+    has(&["FILED=one", "SET=1"]);
+    private(&file, "FILED=two\n");
+    cluster.ok(&["reload", "--yes"]);
+    has(&["FILED=two", "SET=1"]);
+    // The file is not needed for the way back.
+    fs::remove_file(&file).unwrap();
+    let ran = undone(&cluster);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    has(&["FILED=one", "SET=1"]);
+    refused(&undone(&cluster), "nothing to undo", "");
+}
+
+#[test]
+fn a_later_change_is_undone_without_the_former_variables() {
+    let cluster = cluster("rollout: {hold: 100ms}\n", "FILED=revoked\n").started();
+    private(&cluster.dir().join("secrets.env"), "FILED=new\n");
+    cluster.ok(&["reload", "--yes"]);
+    let pid = cluster.node_pid("erlmcp1");
+    cluster.ok(&["reload", "--set", "routing.max_age=1h"]);
+    let ran = undone(&cluster);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(cluster.node_pid("erlmcp1"), pid);
+    cluster.ok(&["restart", "--rolling", "--yes"]);
+    assert!(noted(&cluster, "environment").contains("FILED=new"));
 }
 
 #[test]

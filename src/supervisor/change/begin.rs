@@ -35,10 +35,6 @@ impl Core {
             return self.reload(change.first, reply, now);
         }
         tracing::info!(kind = ?change.order.kind, by = change.order.by, work = ?change.work, "rollout begins");
-        let is_other_profile = !matches!(change.order.kind, RolloutKind::Restart | RolloutKind::Resolve);
-        if is_other_profile && self.rollouts.current.is_none() {
-            self.rollouts.former_environment = Some(self.spec.node_environment.clone());
-        }
         self.rollouts.begin(change);
         self.record();
         let _client_may_be_gone = reply.send(Ok(Reloaded::default()));

@@ -10,6 +10,7 @@ use super::description::addresses;
 use crate::plan::plan_on_sockets;
 use crate::platform::{Host, RunDir};
 use crate::profile::{Cluster, Node, NodeId, Resolved, Source};
+use crate::supervisor::node_environment::NodeEnvironment;
 use crate::supervisor::prepare::{PrepareError, Prepared};
 use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Launch;
@@ -25,6 +26,9 @@ pub struct SavedOthers {
     /// The addresses of the profile's host names; missing in files of earlier versions.
     #[serde(default)]
     resolved: Option<Resolved>,
+    /// Whether they have other variables than the file of the target had, whose values are not saved.
+    #[serde(default)]
+    has_other_variables: bool,
     /// Their names.
     nodes: BTreeSet<String>,
 }
@@ -52,7 +56,7 @@ pub(in crate::supervisor) fn mix(target: &Spec, others: Others) -> Spec {
         lay_in(&mut cluster, &other.cluster, *id);
     }
     let mut launch = Launch {
-        others: to_save(&others),
+        others: to_save(&others, &target.node_environment),
         ..target.launch.clone()
     };
     launch.ids.keep(&cluster);
@@ -83,7 +87,11 @@ pub(in crate::supervisor) async fn restored(
             others: Vec::new(),
             ..launch.clone()
         };
-        let spec = Arc::new(Spec::describe(launch, run_dir.clone()).await?);
+        let mut spec = Spec::describe(launch, run_dir.clone(), None).await?;
+        if saved.has_other_variables {
+            spec.node_environment = spec.node_environment.newer();
+        }
+        let spec = Arc::new(spec);
         let nodes = spec
             .cluster
             .nodes
@@ -119,7 +127,7 @@ fn lay_in(cluster: &mut Cluster, former: &Cluster, id: NodeId) {
     }
 }
 
-fn to_save(others: &Others) -> Vec<SavedOthers> {
+fn to_save(others: &Others, target: &NodeEnvironment) -> Vec<SavedOthers> {
     let mut saved: Vec<SavedOthers> = Vec::new();
     for (id, spec) in others {
         let Some(node) = spec.cluster.by_id(*id) else {
@@ -131,8 +139,10 @@ fn to_save(others: &Others) -> Vec<SavedOthers> {
             resolved,
             ..
         } = &spec.launch;
+        let has_other_variables = spec.node_environment != *target;
         let same = saved.iter_mut().find(|saved| {
             (&saved.source, &saved.templates, saved.resolved.as_ref()) == (source, templates, Some(resolved))
+                && saved.has_other_variables == has_other_variables
         });
         match same {
             Some(saved) => {
@@ -142,6 +152,7 @@ fn to_save(others: &Others) -> Vec<SavedOthers> {
                 source: source.clone(),
                 templates: templates.clone(),
                 resolved: Some(resolved.clone()),
+                has_other_variables,
                 nodes: BTreeSet::from([node.name.clone()]),
             }),
         }
@@ -181,6 +192,26 @@ mod tests {
             let ids: Vec<u32> = cluster.ids().map(|id| id.0).collect();
             assert_eq!(ids, mixed);
         }
+    }
+
+    #[test]
+    fn other_variables_are_saved_without_their_values() {
+        let target = spec_of(BalancerKind::Builtin, RunDir::at("/run/x"), &[]);
+        let same = Arc::new(target.clone());
+        let mut other = target.clone();
+        other.node_environment = other.node_environment.newer();
+        let others = Others::from([(NodeId(1), same), (NodeId(2), Arc::new(other))]);
+        let saved = to_save(&others, &target.node_environment);
+        let shown: Vec<_> = saved
+            .iter()
+            .map(|saved| {
+                (
+                    saved.has_other_variables,
+                    saved.nodes.iter().map(String::as_str).collect(),
+                )
+            })
+            .collect();
+        assert_eq!(shown, [(false, vec!["erlmcp1"]), (true, vec!["erlmcp2"])]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod resolve;
 mod serving;
 mod sticky_clients;
 mod target;
+mod version;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +36,8 @@ use self::resolve::untouched;
 use self::serving::{Limited, Serving};
 use self::sticky_clients::sticky_clients;
 use self::target::{again, kind, launch, left_order};
+use self::version::{WayBack, environment};
 use self::work::{former, refuse_restart, refuse_the_last, settings, work};
-use super::node_environment::NodeEnvironment;
 use super::prepare::{Prepared, beside_if_needed, prepared_beside, refusal};
 use super::rollout::state::{Order, Settings};
 use super::rollout::steps::Work;
@@ -73,6 +74,8 @@ pub(in crate::supervisor) struct Change {
     last: Option<NodeId>,
     /// Groups that are smaller than wanted, so that one node serves.
     limited: Limited,
+    /// Whether it goes back to the version before it if it fails.
+    pub(in crate::supervisor) has_way_back: bool,
 }
 
 /// Why the cluster changes without an order.
@@ -99,8 +102,6 @@ pub(in crate::supervisor) struct Remains {
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
     /// Nodes that it removes because their addresses have left DNS.
     pub(in crate::supervisor) gone_from_dns: BTreeSet<NodeId>,
-    /// The variables of nodes before it.
-    pub(in crate::supervisor) environment: Option<NodeEnvironment>,
 }
 
 impl Change {
@@ -127,18 +128,16 @@ impl Change {
             None => kind(&order.target, left),
         };
         let launch = launch(&base, order, resolved, left)?;
-        let mut target = prepared_beside(&base, launch, &snapshot.pids()).await?;
+        let environment = environment(&base, order, left);
+        let mut target = prepared_beside(&base, launch, environment, &snapshot.pids()).await?;
         if base.cluster.name != target.spec.cluster.name {
             return Err(Refusal {
                 error: "the cluster's name cannot be changed by a reload".to_owned(),
                 hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
             });
         }
-        if kind == RolloutKind::Undo
-            && let Some(environment) = &left.environment
-        {
-            target.spec.node_environment = environment.clone();
-        }
+        let way_back = WayBack::new(&base, &target.spec, order, left);
+        target.spec.launch.previous = way_back.previous;
         let again = again(&order.target, left);
         if again.is_some() {
             refuse_restart(&target.spec, snapshot)?;
@@ -197,6 +196,7 @@ impl Change {
             owns_nodes: snapshot.owns_nodes,
             last: serving.last(),
             limited,
+            has_way_back: way_back.is_of_change,
         })
     }
 }

@@ -112,6 +112,9 @@ impl Pair<'_> {
 
     /// The names of variables that differ. Their values may be secrets.
     fn variables(self) -> Vec<String> {
+        if self.now.node_environment.is_newer() {
+            return vec!["the variables of `nodes.environment_file`".to_owned()];
+        }
         let of = |spec: &Spec, cluster: &Cluster| -> BTreeMap<_, _> {
             let variables = spec.node_environment.of(cluster, self.is);
             variables.into_iter().collect()

@@ -190,6 +190,7 @@ mod tests {
             owns_nodes: true,
             last: None,
             limited: Limited::default(),
+            has_way_back: false,
         }
     }
 

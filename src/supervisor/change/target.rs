@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Remains;
+use super::version::{is_lost, stays, takes_back};
 use crate::api::{ChangeOrder, Refusal, RolloutKind, Target};
 use crate::profile::{Cluster, EditError, NodeId, Resolved, Source, load};
 use crate::supervisor::rollout::state::Order;
 use crate::supervisor::spec::Spec;
-use crate::supervisor::state_file::{Launch, Previous};
+use crate::supervisor::state_file::Launch;
 
 pub(super) fn kind(target: &Target, left: &Remains) -> RolloutKind {
     match target {
@@ -49,7 +50,7 @@ pub(super) fn again(target: &Target, left: &Remains) -> Option<BTreeSet<NodeId>>
     }
 }
 
-/// What the target is made from.
+/// What the target is made from, but for the way back from it.
 pub(super) fn launch(
     base: &Spec,
     order: &ChangeOrder,
@@ -57,15 +58,6 @@ pub(super) fn launch(
     left: &Remains,
 ) -> Result<Launch, Refusal> {
     let now = &base.launch;
-    let is_way_back = left
-        .order
-        .as_ref()
-        .is_some_and(|(order, _)| order.kind == RolloutKind::Undo);
-    let is_restart = left
-        .order
-        .as_ref()
-        .is_some_and(|(order, _)| order.kind == RolloutKind::Restart);
-    let is_discarded = order.target == Target::Undo && !is_way_back && left.pending.is_some();
     let in_force = || (now.source.clone(), now.templates.clone());
     let unfinished = || match left.pending.clone() {
         Some(pending) => (pending.source, pending.templates),
@@ -84,12 +76,20 @@ pub(super) fn launch(
         }
         Target::Restart { .. } => in_force(),
         Target::Resume => unfinished(),
-        // What ran before is in force; a restart leads nowhere else.
-        Target::Undo if is_discarded || is_restart => in_force(),
-        // Another attempt to go back.
-        Target::Undo if is_way_back => unfinished(),
+        Target::Undo if takes_back(order, left) => in_force(),
+        Target::Undo if stays(left) => unfinished(),
         Target::Undo => match &now.previous {
-            Some(Previous { source, templates }) => (source.clone(), templates.clone()),
+            Some(previous) if is_lost(now, previous) => {
+                return Err(Refusal {
+                    error: "nothing to undo: only variables of the nodes were changed, and the supervisor \
+                            that knew their former values has ended"
+                        .to_owned(),
+                    hint: Some(
+                        "write them into `nodes.environment_file`, then `clusterctl reload`".to_owned(),
+                    ),
+                });
+            }
+            Some(previous) => (previous.source.clone(), previous.templates.clone()),
             None => {
                 return Err(Refusal {
                     error: "nothing to undo: no change has been made since the start, or it was undone"
@@ -99,25 +99,12 @@ pub(super) fn launch(
             }
         },
     };
-    let is_same = source.has_same_content_as(&now.source) && templates == now.templates;
-    let previous = match &order.target {
-        _ if is_discarded => now.previous.clone(),
-        Target::Undo if !is_restart => None,
-        Target::Resume if is_way_back => None,
-        // The way back leads to what was last known to serve.
-        _ if is_same || !now.others.is_empty() => now.previous.clone(),
-        _ => Some(Previous {
-            source: now.source.clone(),
-            templates: now.templates.clone(),
-        }),
-    };
     // What was found out holds for the paths that it was found out for.
     let asked = |cluster: &Cluster| (cluster.health.path.clone(), cluster.mcp_path().to_owned());
     let same_paths = load(&source).is_ok_and(|next| asked(&next) == asked(&base.cluster));
     Ok(Launch {
         source,
         templates,
-        previous,
         others: Vec::new(),
         resolved: resolved.unwrap_or_else(|| now.resolved.clone()),
         http_check: now.http_check.filter(|_| same_paths),

@@ -387,7 +387,7 @@ impl Core {
             failure.why
         );
         let goes_back = failure.is_of_replacement && running.rollout.order.kind == RolloutKind::Reload;
-        if goes_back && self.spec.launch.previous.is_some() {
+        if goes_back && running.has_way_back && self.spec.launch.previous.is_some() {
             self.rollouts.failed = self.rollouts.current.as_ref().map(Running::failed);
             self.stop_failed(failure, now);
             self.go_back();

@@ -14,7 +14,6 @@ use crate::base::units::Period;
 use crate::profile::NodeId;
 use crate::supervisor::change::mixture::Others;
 use crate::supervisor::change::{Change, Remains};
-use crate::supervisor::node_environment::NodeEnvironment;
 use crate::supervisor::prepare::Prepared;
 use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Previous;
@@ -31,8 +30,6 @@ pub(in crate::supervisor) struct Rollouts {
     pub(in crate::supervisor) last: Option<EndedRollout>,
     /// Nodes that a rollout keeps clients from.
     pub(in crate::supervisor) drained: BTreeSet<NodeId>,
-    /// The variables of the nodes before the latest change.
-    pub(in crate::supervisor) former_environment: Option<NodeEnvironment>,
     /// Whether the way on, or back, is being prepared.
     pub(in crate::supervisor) goes_on: bool,
     /// A rollout that an earlier supervisor has not finished.
@@ -56,6 +53,8 @@ pub(in crate::supervisor) struct Running {
     /// Nodes that are new, or were when it stopped.
     pub(in crate::supervisor) added: BTreeSet<NodeId>,
     pub(in crate::supervisor) apply: Apply,
+    /// Whether it goes back to the version before it if it fails.
+    pub(in crate::supervisor) has_way_back: bool,
     /// Nodes that were started again.
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
     /// Nodes that go.
@@ -180,6 +179,7 @@ impl Rollouts {
         let pending = Previous {
             source: launch.source.clone(),
             templates: launch.templates.clone(),
+            environment: Some(change.target.node_environment.clone()),
         };
         let (added, unfinished) = (&change.work.added, &change.work.unfinished);
         let added = added.iter().chain(unfinished).copied().collect();
@@ -192,6 +192,7 @@ impl Rollouts {
             pending: Some(pending),
             added,
             apply: Apply::Done,
+            has_way_back: change.has_way_back,
             replaced: change.replaced,
             removed: change.work.removed.into_iter().collect(),
             left: BTreeMap::new(),
@@ -236,6 +237,7 @@ impl Rollouts {
             pending: saved.pending,
             added: ids(&saved.added),
             apply: Apply::Done,
+            has_way_back: false,
             replaced: ids(&saved.replaced),
             removed: BTreeSet::new(),
             left: BTreeMap::new(),
@@ -266,7 +268,6 @@ impl Rollouts {
             gone_from_dns: current
                 .filter(|running| running.is_of_dns())
                 .map_or_else(BTreeSet::new, |running| running.removed.clone()),
-            environment: self.former_environment.clone(),
         }
     }
 

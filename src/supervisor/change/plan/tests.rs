@@ -172,6 +172,17 @@ fn every_reason_for_a_new_process_is_named() {
 }
 
 #[test]
+fn nodes_whose_variables_are_not_known_any_more_are_replaced() {
+    let next = spec_of(Builtin, RunDir::at("/run/x"), &[&SMALL[..], &COMMAND].concat());
+    let mut now = next.clone();
+    now.node_environment = now.node_environment.newer();
+    let plan = change_plan(&now, &next, &facts());
+    assert_eq!(plan.replaced.len(), 4);
+    let because = "replaced for the variables of `nodes.environment_file`";
+    assert!(plan.sentences[0].contains(because), "{plan:?}");
+}
+
+#[test]
 fn a_restart_replaces_all_nodes_without_a_reason() {
     let restart = Facts {
         is_restart: true,
