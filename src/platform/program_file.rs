@@ -114,7 +114,12 @@ mod tests {
     async fn a_removed_file_of_a_running_process_is_compared() {
         let dir = tempfile::tempdir().unwrap();
         let copy = dir.path().join("sleep");
-        fs::copy("/bin/sleep", &copy).unwrap();
+        // By another process: a program that another test's child has open for writing cannot be run.
+        let mut copying = crate::platform::Program::new("cp")
+            .args(["/bin/sleep", copy.to_str().unwrap()])
+            .spawn(&dir.path().join("log"))
+            .unwrap();
+        copying.ended().await.unwrap();
         let mut process = crate::platform::Program::new(&copy)
             .arg("60")
             .spawn(&dir.path().join("log"))

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use assert_cmd::assert::Assert;
 use tempfile::TempDir;
 
+use crate::harness::copy_program;
+
 /// A command line with a run directory of its own.
 #[must_use]
 struct Typed {
@@ -272,7 +274,7 @@ fn as_nobody(args: &[&str]) -> std::process::Output {
         .tempdir()
         .unwrap();
     let copy = dir.path().join("clusterctl");
-    std::fs::copy(binary(), &copy).unwrap();
+    copy_program(binary(), &copy);
     Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(copy)

@@ -576,6 +576,13 @@ pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Copies a program that is run then. Another process does that: a program that a child of another
+/// test has open for writing, because it was forked meanwhile, cannot be run (`ETXTBSY`).
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp").arg(from).arg(to).status();
+    assert!(copied.unwrap().success(), "{} is not copied", from.display());
+}
+
 /// Sends a signal to a process. After a stop signal, the process has stopped when this returns.
 pub fn signal(pid: u32, signal: Signal) {
     // No signal is needed when the process has ended already.

@@ -12,6 +12,7 @@ use clusterctl::render::Templates;
 
 use super::running::planned;
 use crate::haproxy::{default_cluster, deployment};
+use crate::harness::copy_program;
 
 /// Lets nginx check the default profile with changes.
 async fn accepted(change: impl FnOnce(&mut Cluster, &mut Plan)) {
@@ -156,7 +157,7 @@ async fn an_ordinary_user_can_check_it_too() {
     let directory = tempfile::tempdir().unwrap();
     // A copy: the build may be below another user's home, which others cannot read.
     let binary = directory.path().join("clusterctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_clusterctl"), &binary).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_clusterctl").as_ref(), &binary);
     std::fs::set_permissions(
         directory.path(),
         std::os::unix::fs::PermissionsExt::from_mode(0o755),

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::expect_whole;
 use crate::checking_clients::Load;
-use crate::harness::{TestCluster, behind_each_balancer, eventually};
+use crate::harness::{TestCluster, behind_each_balancer, copy_program, eventually};
 
 behind_each_balancer! {
     a_start_of_another_binary_takes_the_cluster_over,
@@ -14,13 +14,12 @@ behind_each_balancer! {
 /// A copy of the program under test, with other content and the same behaviour.
 fn copied_program(cluster: &TestCluster) -> PathBuf {
     let path = cluster.dir().join("clusterctl");
-    // By other processes: an executable that another thread's child has open cannot be run.
-    let copied = Command::new("sh")
-        .args(["-c", "cp \"$0\" \"$1\" && echo other >>\"$1\""])
-        .arg(env!("CARGO_BIN_EXE_clusterctl"))
+    copy_program(env!("CARGO_BIN_EXE_clusterctl").as_ref(), &path);
+    let appended = Command::new("sh")
+        .args(["-c", "echo other >>\"$0\""])
         .arg(&path)
         .status();
-    assert!(copied.unwrap().success());
+    assert!(appended.unwrap().success());
     path
 }
 

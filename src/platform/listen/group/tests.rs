@@ -1,6 +1,8 @@
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use super::*;
 
@@ -45,6 +47,12 @@ fn has_program(group: &Group) -> bool {
 fn copies(group: &Group) -> Vec<TcpListener> {
     let listeners = group.listeners.iter().flatten();
     listeners.map(|listener| listener.try_clone().unwrap()).collect()
+}
+
+/// Ends the listening, as if the last copy of the listener was closed. A child that another test has
+/// just forked may have one until it runs its program.
+fn end(listener: &TcpListener) {
+    SockRef::from(listener).shutdown(Shutdown::Both).unwrap();
 }
 
 fn homes(group: &Group) -> Vec<u16> {
@@ -131,7 +139,10 @@ fn the_rest_of_a_group_is_regained_and_its_clients_reach_their_members() {
     let inodes = group.inodes();
     // Member 0 dies with its listener; the kernel moves the last one.
     let mut places = group.places().clone();
-    group.listeners[0] = None;
+    let ended = group.listeners[0].take().unwrap();
+    let _copy_of_another_child = ended.try_clone().unwrap();
+    end(&ended);
+    drop(ended);
     places.lose(0);
     let mut left = copies(&group);
     left.reverse();
@@ -150,8 +161,10 @@ fn the_rest_of_a_group_is_regained_and_its_clients_reach_their_members() {
 fn a_listener_that_only_a_process_has_is_replaced_when_that_ends() {
     let mut group = group("127.0.0.1:0");
     let first = homes(&group);
-    let elsewhere = group.listeners[1].take();
+    let elsewhere = group.listeners[1].take().unwrap();
+    let _copy_of_another_child = elsewhere.try_clone().unwrap();
     group.member_gone(0).unwrap();
+    end(&elsewhere);
     drop(elsewhere);
     group.member_gone(1).unwrap();
     group.steer(&[true; 3], Spread::ByClient).unwrap();
