@@ -1,0 +1,48 @@
+//! Ranges of ports, one for each test.
+
+use std::fs::File;
+
+use super::eventually;
+
+/// The distance between the ports of two tests; those of a cluster of BEAM nodes go from 8000 to
+/// 9104.
+const STEP: u16 = 1_110;
+/// More ranges would reach into the ephemeral ports.
+const SLOTS: u16 = 21;
+
+/// A range of ports that no other test uses.
+#[must_use]
+pub struct Ports {
+    offset: u16,
+    /// Locks the range.
+    _slot: File,
+}
+
+impl Ports {
+    pub fn new() -> Ports {
+        let (offset, slot) = eventually("a free range of ports", free_slot);
+        Ports { offset, _slot: slot }
+    }
+
+    /// The port that is `base` in an unshifted profile.
+    pub fn port(&self, base: u16) -> u16 {
+        base + self.offset
+    }
+}
+
+// Private
+
+/// A range of ports that no other test uses: the tests of one run may be separate processes.
+fn free_slot() -> Option<(u16, File)> {
+    let dir = std::env::temp_dir().join("clusterctl-test-ports");
+    std::fs::create_dir_all(&dir).unwrap();
+    (1..=SLOTS).find_map(|slot| {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join(slot.to_string()))
+            .unwrap();
+        file.try_lock().is_ok().then_some((slot * STEP, file))
+    })
+}
