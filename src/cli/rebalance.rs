@@ -76,11 +76,16 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Reb
 fn failure(plan: &RebalancePlan, ended: Option<&EndedRebalance>) -> Option<Failure> {
     if !plan.impossible.is_empty() {
         let because = plan.impossible.join("; ");
+        // With one node there is no difference.
+        let hint = (plan.nodes.len() > 1).then(|| {
+            let possible = (plan.after_percent / 10.0).floor() * 10.0 + 10.0;
+            format!("`clusterctl rebalance --to {possible}%` accepts a larger difference")
+        });
         return Some(
             Failure::because(format!(
                 "nothing is closed, because the nodes cannot become even: {because}"
             ))
-            .hint("`--to` accepts a larger difference".to_owned()),
+            .hint(hint),
         );
     }
     let ended = ended.filter(|ended| ended.result != RebalanceResult::Even)?;
