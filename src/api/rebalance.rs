@@ -1,6 +1,8 @@
 //! Rebalances: connections closed on nodes that hold more than their share, so that clients that
 //! connect again get other nodes.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::units::{Percent, Period};
@@ -19,6 +21,19 @@ pub struct RebalanceOrder {
     pub dry_run: bool,
     /// The operator, for others whose orders are refused meanwhile: `root (pid 4711)`.
     pub by: String,
+}
+
+impl RebalanceOrder {
+    /// The shortest time over which connections are closed.
+    pub const MIN_OVER: Duration = Duration::from_secs(1);
+
+    /// Why connections cannot be closed over this time, if they cannot.
+    #[must_use]
+    pub fn refuse_over(over: Period) -> Option<String> {
+        let shortest = Period::from(RebalanceOrder::MIN_OVER);
+        (over.duration() < RebalanceOrder::MIN_OVER)
+            .then(|| format!("`{over}` is too short: {shortest} is the shortest"))
+    }
 }
 
 /// What a rebalance will do.

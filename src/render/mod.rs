@@ -11,8 +11,8 @@ mod nginx;
 pub(crate) mod paths;
 mod per_ip;
 mod pool;
+mod reconnect_rules;
 pub(crate) mod redirects;
-mod returning;
 pub(crate) mod revision;
 mod state_files;
 mod sticky;
@@ -26,13 +26,14 @@ pub use builtin::{chosen_by_builtin, dataplane};
 pub use container::{Image, ImageFile};
 pub use haproxy::{haproxy, pages as haproxy_pages};
 pub use nginx::{
-    Homes, NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, NginxPlace, StreamModule, chosen_by_nginx, nginx,
+    ComputedNodes, NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, NginxPlace, StreamModule,
+    chosen_by_nginx, nginx,
 };
 pub use pool::{
     HealthTarget, Server, backend_behind, chosen_by_haproxy, frontend_behind, hash_key, health_targets,
     servers, sticks_by_address,
 };
-pub use returning::{Held, Returning, Returns, returning};
+pub use reconnect_rules::{BackendRule, Held, ReconnectRule, reconnect_rules};
 pub use state_files::{down_names, drained_ids, drained_names, server_entries, server_states, stopping};
 pub use systemd::Service;
 pub use templates::{RenderError, Templates};

@@ -1,10 +1,9 @@
 //! `rebalance`
 
-use std::time::Duration;
-
 use clap::Args;
 
-use crate::base::units::{Percent, Period, UnitError, excerpt};
+use crate::api::RebalanceOrder;
+use crate::base::units::{Percent, Period, UnitError};
 
 /// `rebalance`
 #[derive(Debug, Args)]
@@ -23,11 +22,6 @@ pub(in crate::cli) struct Rebalance {
 }
 
 fn over(text: &str) -> Result<Period, String> {
-    const SHORTEST: Duration = Duration::from_secs(1);
-
     let period: Period = text.parse().map_err(|error: UnitError| error.to_string())?;
-    if period.duration() < SHORTEST {
-        return Err(format!("`{}` is too short: 1s is the shortest", excerpt(text)));
-    }
-    Ok(period)
+    RebalanceOrder::refuse_over(period).map_or(Ok(period), Err)
 }

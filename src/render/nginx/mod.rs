@@ -6,7 +6,7 @@
 
 mod affinity;
 mod build;
-mod homes;
+mod computed_nodes;
 mod installation;
 mod limits;
 mod quoting;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use build::NginxBuild;
-pub use homes::Homes;
+pub use computed_nodes::ComputedNodes;
 pub use installation::{NginxInstallation, StreamModule};
 
 use self::affinity::{HomeView, MapView, SplitView};

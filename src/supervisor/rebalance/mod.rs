@@ -16,7 +16,7 @@ pub(super) mod round;
 pub(super) mod state;
 pub(super) mod survey;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::explain::shown;
 use self::plan::{Pace, is_even, plan};
@@ -27,9 +27,6 @@ use super::event::CoreEvent;
 use super::process::child::Child;
 use crate::api::{RebalanceOrder, RebalancePlan, Refusal};
 
-/// The shortest time over which connections are closed.
-const MIN_OVER: Duration = Duration::from_secs(1);
-
 /// Plans a rebalance. Returns the plan as it is shown and, if connections have to be closed for it,
 /// its pace.
 ///
@@ -39,11 +36,8 @@ pub(super) async fn planned(
     scope: &Scope,
     order: &RebalanceOrder,
 ) -> Result<(RebalancePlan, Option<Pace>), Refusal> {
-    if order.over.duration() < MIN_OVER {
-        return Err(Refusal {
-            error: format!("`{}` is too short: 1s is the shortest", order.over),
-            hint: None,
-        });
+    if let Some(error) = RebalanceOrder::refuse_over(order.over) {
+        return Err(Refusal { error, hint: None });
     }
     let survey = Survey::read(scope).await?;
     let plan = plan(&survey.loads, &survey.groups, order.to, &[]);

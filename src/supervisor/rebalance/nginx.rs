@@ -13,7 +13,7 @@ use super::plan::Destination;
 use super::survey::{Kept, Scope, Survey, Target, from_kernel, held_by};
 use crate::api::Refusal;
 use crate::platform::sock_diag::{Activity, Connection, accepted_at, opened_to};
-use crate::render::{Held, Homes, Returns, returning};
+use crate::render::{ComputedNodes, Held, ReconnectRule, reconnect_rules};
 
 /// The largest difference between the times at which two ends of a client's path were used.
 const MAX_SKEW_MS: u64 = 250;
@@ -47,14 +47,14 @@ pub(super) async fn read(scope: &Scope) -> Result<Survey, Refusal> {
     if spec.cluster.has_http() && scope.streams {
         survey.keep(Kept::NotShown);
     }
-    let returns = returning(&spec.cluster, false)
+    let rule = reconnect_rules(&spec.cluster, false)
         .into_iter()
         .find(|it| it.held == Held::Tcp);
-    let to = match returns.map(|it| it.returns) {
+    let to = match rule.map(|it| it.rule) {
         // Its workers count connections since the last change of its configuration, and a node that
         // came back is one: for them all nodes are about equally full.
-        Some(Returns::ByTurns | Returns::ToEmptiest) => Destination::ByTurns,
-        Some(Returns::ByAddress) => {
+        Some(ReconnectRule::RoundRobin | ReconnectRule::LeastConnections) => Destination::RoundRobin,
+        Some(ReconnectRule::ComputedNode) => {
             add_misplaced(scope, &mut survey, &opened, accepted);
             return Ok(survey);
         }
@@ -87,26 +87,28 @@ fn add_misplaced(
 ) {
     let names = scope.spec.cluster.nodes.iter().map(|node| node.name.clone());
     let away: BTreeSet<String> = names.filter(|name| scope.place(name).is_none()).collect();
-    let Some(homes) = Homes::of_tcp(&scope.spec.cluster, &away) else {
+    let Some(computed) = ComputedNodes::of_tcp(&scope.spec.cluster, &away) else {
         return;
     };
     let mut ends = OtherEnds::new(opened);
-    let mut strangers = Vec::new();
+    let mut misplaced = Vec::new();
     for connection in accepted {
-        let home = homes.of(connection.peer.ip()).and_then(|node| scope.place(node));
-        let Some(home) = home else { continue };
-        if !ends.take(&connection.activity, home) {
-            strangers.push((home, connection));
+        let computed_node = computed.of(connection.peer.ip());
+        let Some(computed_node) = computed_node.and_then(|node| scope.place(node)) else {
+            continue;
+        };
+        if !ends.take(&connection.activity, computed_node) {
+            misplaced.push((computed_node, connection));
         }
     }
-    for (home, connection) in strangers {
-        let others = (0..scope.serving.len()).filter(|node| *node != home);
+    for (computed_node, connection) in misplaced {
+        let others = (0..scope.serving.len()).filter(|node| *node != computed_node);
         let mut others = others.collect::<Vec<_>>().into_iter();
         if let Some(from) = others.find(|node| ends.take(&connection.activity, *node)) {
             let idle = connection.activity.idle();
             survey.add(
                 from,
-                Destination::Node(home),
+                Destination::Node(computed_node),
                 idle,
                 Target::Connection(connection),
             );

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::plan::{Load, emptiest};
+use super::plan::{Load, least_loaded};
 
 /// A client that is not back by then has left.
 pub(super) const RETURN_TIME: Duration = Duration::from_mins(1);
@@ -68,7 +68,7 @@ impl ReturningClients {
         };
         let (known, chosen): (Vec<_>, Vec<_>) = away.map(known).partition(Option::is_some);
         for node in known.into_iter().chain(chosen) {
-            if let Some(node) = node.or_else(|| emptiest(loads, &expected)) {
+            if let Some(node) = node.or_else(|| least_loaded(loads, &expected)) {
                 returning[node] += 1;
                 expected[node] += 1;
             }

@@ -1,8 +1,8 @@
 //! Which connections are closed, so that the nodes hold their shares when the clients are back.
 //!
 //! A node's share is the mean, by weight. Connections are closed only while their node holds more
-//! than its share, those that were idle longest first. The plan deals the clients out in the way
-//! that the balancer will, and ends as soon as the nodes are even. Clients that are still on their
+//! than its share, those that were idle longest first. The plan assigns the clients to nodes as
+//! the balancer will, and ends as soon as the nodes are even. Clients that are still on their
 //! way back count as connections of the nodes that they will get, but no connection is closed in
 //! return for them before they are there.
 
@@ -35,11 +35,11 @@ pub(in crate::supervisor) struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Destination {
     /// Each node in its turn.
-    ByTurns,
+    RoundRobin,
     /// The node with the fewest connections.
-    Emptiest,
-    /// The node that is chosen here.
-    Chosen,
+    LeastConnections,
+    /// The node that the plan assigns it to.
+    Assigned,
     /// This node, whatever is done.
     Node(usize),
 }
@@ -67,7 +67,7 @@ pub(in crate::supervisor) struct Close {
     /// The node that its client will get; `None` where the balancer chooses later.
     pub(in crate::supervisor) to: Option<usize>,
     /// Whether the client has to be assigned to that node before.
-    pub(in crate::supervisor) is_chosen_here: bool,
+    pub(in crate::supervisor) is_assigned: bool,
 }
 
 /// The connections to close, in order.
@@ -105,7 +105,7 @@ pub(in crate::supervisor) fn stays_even(loads: &[Load], returning: u64, to: Perc
 }
 
 /// The node with the fewest connections by weight.
-pub(in crate::supervisor) fn emptiest(loads: &[Load], counts: &[u64]) -> Option<usize> {
+pub(in crate::supervisor) fn least_loaded(loads: &[Load], counts: &[u64]) -> Option<usize> {
     let by_weight = |(load, count): (&Load, &u64)| float(*count) / float(load.weight.max(1));
     let nodes = loads.iter().zip(counts).map(by_weight).enumerate();
     nodes
@@ -124,41 +124,41 @@ pub(in crate::supervisor) fn shares(loads: &[Load], returning: u64) -> Vec<f64> 
 /// Plans what is closed until the nodes differ by less than `to`. So many clients whose connections
 /// were closed before are still `returning` to each node; none if it is shorter.
 pub(in crate::supervisor) fn plan(loads: &[Load], groups: &[Group], to: Percent, returning: &[u64]) -> Plan {
-    let mut dealing = Dealing::new(loads, returning);
+    let mut simulation = Simulation::new(loads, returning);
     let mut queue: Vec<Item> = groups.iter().map(Item::from).collect();
     // The order among equals stays that of the caller.
     queue.sort_by_key(|item| std::cmp::Reverse(item.idle));
     let mut queue = VecDeque::from(queue);
-    let most = MAX_CLOSES_PER_CONNECTION * dealing.counts.iter().sum::<u64>();
+    let most = MAX_CLOSES_PER_CONNECTION * simulation.counts.iter().sum::<u64>();
     let (mut closes, mut total) = (Vec::new(), 0);
     let mut skipped = 0;
-    while skipped < queue.len() && total < most && !dealing.is_even(to) {
+    while skipped < queue.len() && total < most && !simulation.is_even(to) {
         let Some(item) = queue.pop_front() else { break };
-        let Some(to) = dealing.close(&item) else {
+        let Some(to) = simulation.close(&item) else {
             skipped += 1;
             queue.push_back(item);
             continue;
         };
         skipped = 0;
         total += item.size;
-        let is_chosen_here = item.to == Destination::Chosen;
-        let is_known = is_chosen_here || matches!(item.to, Destination::Node(_));
+        let is_assigned = item.to == Destination::Assigned;
+        let is_known = is_assigned || matches!(item.to, Destination::Node(_));
         let connections = item.connections.iter();
         closes.extend(connections.map(|connection| Close {
             connection: *connection,
             from: item.from,
             to: is_known.then_some(to),
-            is_chosen_here,
+            is_assigned,
         }));
-        if item.to == Destination::ByTurns {
+        if item.to == Destination::RoundRobin {
             queue.push_back(item.back_at(to));
         }
     }
-    let becomes_even = dealing.is_even(to);
+    let becomes_even = simulation.is_even(to);
     Plan {
         closes,
         total,
-        after: dealing.expected(),
+        after: simulation.expected(),
         becomes_even,
     }
 }
@@ -190,8 +190,8 @@ struct Item<'a> {
     connections: &'a [usize],
 }
 
-/// The nodes' connections while clients are dealt out.
-struct Dealing<'a> {
+/// The nodes' connections while clients are assigned to them.
+struct Simulation<'a> {
     loads: &'a [Load],
     counts: Vec<u64>,
     /// The clients that each node will get besides.
@@ -225,11 +225,11 @@ impl Item<'_> {
     }
 }
 
-impl Dealing<'_> {
-    fn new<'a>(loads: &'a [Load], returning: &[u64]) -> Dealing<'a> {
+impl Simulation<'_> {
+    fn new<'a>(loads: &'a [Load], returning: &[u64]) -> Simulation<'a> {
         let returning = returning.iter().copied().chain(std::iter::repeat(0));
         let returning: Vec<u64> = returning.take(loads.len()).collect();
-        Dealing {
+        Simulation {
             loads,
             counts: loads.iter().map(|load| load.connections).collect(),
             shares: shares(loads, returning.iter().sum()),
@@ -256,15 +256,17 @@ impl Dealing<'_> {
             return None;
         }
         let to = match item.to {
-            Destination::ByTurns => self.next_in_turn()?,
-            Destination::Emptiest | Destination::Chosen => emptiest(self.loads, &self.expected())?,
+            Destination::RoundRobin => self.next_in_turn()?,
+            Destination::LeastConnections | Destination::Assigned => {
+                least_loaded(self.loads, &self.expected())?
+            }
             Destination::Node(node) => node,
         };
         let has_room = |node: usize| {
             let count = self.expected().get(node).copied().unwrap_or(u64::MAX);
             float(count.saturating_add(item.size)) <= self.shares[node].ceil()
         };
-        if item.to == Destination::ByTurns {
+        if item.to == Destination::RoundRobin {
             self.turns[to] += item.size;
         } else if to == item.from || !has_room(to) {
             return None;

@@ -35,24 +35,29 @@ fn percent(text: &str) -> Percent {
 #[test]
 fn a_node_that_came_back_gets_its_share() {
     let loads = loads(&[134, 133, 133, 0]);
-    for to in [Destination::Chosen, Destination::Emptiest, Destination::Node(3)] {
+    for to in [
+        Destination::Assigned,
+        Destination::LeastConnections,
+        Destination::Node(3),
+    ] {
         let plan = plan(&loads, &singles(&loads, to), percent("0"), &[]);
         assert_eq!((plan.after, plan.total), (vec![100; 4], 100), "{to:?}");
-        let known = (to != Destination::Emptiest).then_some(3);
+        let known = (to != Destination::LeastConnections).then_some(3);
         assert!(plan.closes.iter().all(|close| close.to == known));
-        let is_chosen_here = to == Destination::Chosen;
-        assert!(
-            plan.closes
-                .iter()
-                .all(|close| close.is_chosen_here == is_chosen_here)
-        );
+        let is_assigned = to == Destination::Assigned;
+        assert!(plan.closes.iter().all(|close| close.is_assigned == is_assigned));
     }
 }
 
 #[test]
 fn it_ends_as_soon_as_the_nodes_are_even() {
     let loads = loads(&[134, 133, 133, 0]);
-    let plan = plan(&loads, &singles(&loads, Destination::Chosen), percent("5%"), &[]);
+    let plan = plan(
+        &loads,
+        &singles(&loads, Destination::Assigned),
+        percent("5%"),
+        &[],
+    );
     assert!(plan.becomes_even && plan.total < 100, "{:?}", plan.after);
     assert!(is_even(&self::loads(&plan.after), percent("5%")));
 }
@@ -60,7 +65,12 @@ fn it_ends_as_soon_as_the_nodes_are_even() {
 #[test]
 fn by_turns_most_clients_come_back_to_full_nodes() {
     let loads = loads(&[134, 133, 133, 0]);
-    let plan = plan(&loads, &singles(&loads, Destination::ByTurns), percent("5%"), &[]);
+    let plan = plan(
+        &loads,
+        &singles(&loads, Destination::RoundRobin),
+        percent("5%"),
+        &[],
+    );
     assert!(plan.becomes_even, "{:?}", plan.after);
     assert!((250..=450).contains(&plan.total), "{}", plan.total);
     assert!(plan.closes.len() as u64 <= plan.total);
@@ -69,7 +79,7 @@ fn by_turns_most_clients_come_back_to_full_nodes() {
 #[test]
 fn those_that_were_idle_longest_come_first() {
     let loads = loads(&[4, 0]);
-    let mut groups = singles(&loads, Destination::Chosen);
+    let mut groups = singles(&loads, Destination::Assigned);
     for (group, idle) in groups.iter_mut().zip([3, 9, 1, 7]) {
         group.idle = Duration::from_secs(idle);
     }
@@ -83,7 +93,7 @@ fn an_address_moves_as_a_whole_or_not_at_all() {
     let loads = loads(&[100, 0]);
     let group = |connections: std::ops::Range<usize>| Group {
         from: 0,
-        to: Destination::Chosen,
+        to: Destination::Assigned,
         idle: Duration::ZERO,
         connections: connections.collect(),
     };
@@ -97,12 +107,12 @@ fn an_address_moves_as_a_whole_or_not_at_all() {
 fn clients_that_are_on_their_way_back_count() {
     // 400 clients, 10 of which were just closed.
     let loads = loads(&[100, 100, 100, 90]);
-    let groups = singles(&loads, Destination::Chosen);
+    let groups = singles(&loads, Destination::Assigned);
     assert_eq!(plan(&loads, &groups, percent("5%"), &[0, 0, 0, 10]).total, 0);
     assert!(plan(&loads, &groups, percent("5%"), &[]).total > 0);
     // A node that gets too many is not closed before they are there.
     let loads = self::loads(&[50, 40, 0]);
-    let groups = singles(&loads, Destination::Chosen);
+    let groups = singles(&loads, Destination::Assigned);
     let plan = plan(&loads, &groups, percent("0"), &[0, 40, 0]);
     assert_eq!((plan.total, plan.after), (7, vec![43, 80, 7]));
 }
@@ -111,7 +121,12 @@ fn clients_that_are_on_their_way_back_count() {
 fn one_node_alone_is_not_even() {
     for counts in [&[100][..], &[]] {
         let loads = loads(counts);
-        let plan = plan(&loads, &singles(&loads, Destination::ByTurns), percent("5%"), &[]);
+        let plan = plan(
+            &loads,
+            &singles(&loads, Destination::RoundRobin),
+            percent("5%"),
+            &[],
+        );
         assert_eq!((plan.total, plan.becomes_even), (0, false));
         assert!(!is_even(&loads, percent("5%")));
     }
@@ -129,7 +144,12 @@ fn nodes_stay_even_if_any_of_them_may_get_the_returning_clients() {
 fn a_share_is_that_of_the_weight() {
     let mut loads = loads(&[90, 0]);
     loads[0].weight = 2;
-    let plan = plan(&loads, &singles(&loads, Destination::Emptiest), percent("0"), &[]);
+    let plan = plan(
+        &loads,
+        &singles(&loads, Destination::LeastConnections),
+        percent("0"),
+        &[],
+    );
     assert_eq!(plan.after, [60, 30]);
 }
 
@@ -175,12 +195,12 @@ fn cases() -> impl Strategy<Value = (Vec<Load>, Vec<Group>)> {
             let mut connections = fixed;
             for (idle, to, size) in held {
                 let to = match to {
-                    0 => Destination::ByTurns,
-                    1 => Destination::Emptiest,
-                    2 => Destination::Chosen,
+                    0 => Destination::RoundRobin,
+                    1 => Destination::LeastConnections,
+                    2 => Destination::Assigned,
                     _ => Destination::Node(usize::try_from(idle).unwrap() % count),
                 };
-                let size = if to == Destination::Chosen { size } else { 1 };
+                let size = if to == Destination::Assigned { size } else { 1 };
                 groups.push(Group {
                     from,
                     to,

@@ -127,7 +127,7 @@ impl Round {
             .balancer
             .orders(&self.scope.spec.cluster, &self.scope.spec.run_dir);
         let mut assigned = BTreeSet::new();
-        for close in closes.iter().filter(|close| close.is_chosen_here) {
+        for close in closes.iter().filter(|close| close.is_assigned) {
             if self.cancelled.is_cancelled() {
                 break;
             }

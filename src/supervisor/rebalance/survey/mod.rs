@@ -21,7 +21,7 @@ use crate::platform::Identity;
 use crate::platform::ports::sockets_of;
 use crate::platform::sock_diag::{Connection, accepted_at, opened_to};
 use crate::platform::worker::children;
-use crate::render::{Held, Returning, Returns, Server, returning, servers};
+use crate::render::{BackendRule, Held, ReconnectRule, Server, reconnect_rules, servers};
 use crate::supervisor::spec::Spec;
 
 /// Which connections matter.
@@ -234,16 +234,13 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
         .map(|connection| (connection.peer, connection.activity.idle()))
         .collect();
 
-    let backends = returning(&spec.cluster, true);
+    let backends = reconnect_rules(&spec.cluster, true);
     let mut survey = Survey::empty(scope);
     // By process, backend, address and node.
     let mut by_address: BTreeMap<(&PathBuf, &str, IpAddr, usize), usize> = BTreeMap::new();
     for (path, session) in sessions {
-        let Some(Returning {
-            backend,
-            held,
-            returns,
-        }) = backends.iter().find(|it| it.backend == session.backend).copied()
+        let Some(BackendRule { backend, held, rule }) =
+            backends.iter().find(|it| it.backend == session.backend).copied()
         else {
             continue;
         };
@@ -251,7 +248,7 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
             continue;
         };
         survey.count(from);
-        if let Some(why) = kept(held, returns, scope.streams) {
+        if let Some(why) = kept(held, rule, scope.streams) {
             survey.keep(why);
             continue;
         }
@@ -262,9 +259,9 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
             session,
             backend,
         };
-        let to = match returns {
-            Returns::ByTurns => Destination::ByTurns,
-            Returns::ToEmptiest => Destination::Emptiest,
+        let to = match rule {
+            ReconnectRule::RoundRobin => Destination::RoundRobin,
+            ReconnectRule::LeastConnections => Destination::LeastConnections,
             _ => {
                 let known = by_address.get(&(path, backend, client, from));
                 if let Some(group) = known.and_then(|at| survey.groups.get_mut(*at)) {
@@ -277,17 +274,17 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
                 let assigned = scope.assigned.get(&(backend, client));
                 assigned
                     .and_then(|node| scope.place(node))
-                    .map_or(Destination::Chosen, Destination::Node)
+                    .map_or(Destination::Assigned, Destination::Node)
             }
         };
         survey.add(from, to, idle, target);
     }
-    let dealt = backends
+    let chosen = backends
         .iter()
-        .filter(|it| kept(it.held, it.returns, scope.streams).is_none() && it.returns != Returns::ByEntry);
-    let dealt: BTreeSet<&str> = dealt.map(|it| it.backend).collect();
-    if !dealt.is_empty() {
-        survey.slow = slow(scope, &dealt).await?;
+        .filter(|it| kept(it.held, it.rule, scope.streams).is_none() && it.rule != ReconnectRule::TableEntry);
+    let chosen: BTreeSet<&str> = chosen.map(|it| it.backend).collect();
+    if !chosen.is_empty() {
+        survey.slow = slow(scope, &chosen).await?;
     }
     Ok(survey)
 }
@@ -332,11 +329,11 @@ async fn add_former(scope: &Scope, survey: &mut Survey) -> Result<(), Refusal> {
 }
 
 /// Why a connection is not closed, if it is not.
-fn kept(held: Held, returns: Returns, streams: bool) -> Option<Kept> {
-    match returns {
-        Returns::ToItsNode => Some(Kept::ComesBack(held)),
-        Returns::Unknown | Returns::ByAddress => Some(Kept::UnknownNode(held)),
+fn kept(held: Held, rule: ReconnectRule, streams: bool) -> Option<Kept> {
+    match rule {
+        ReconnectRule::SameNode => Some(Kept::ComesBack(held)),
+        ReconnectRule::Unknown | ReconnectRule::ComputedNode => Some(Kept::UnknownNode(held)),
         _ if held != Held::Tcp && !streams => Some(Kept::Spared(held)),
-        Returns::ByTurns | Returns::ToEmptiest | Returns::ByEntry => None,
+        ReconnectRule::RoundRobin | ReconnectRule::LeastConnections | ReconnectRule::TableEntry => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::supervisor::rebalance::plan::{Destination, Group, Load, is_even, plan
 use crate::supervisor::rebalance::survey::Survey;
 
 /// Nodes with the connections of clients.
-struct Simulation {
+struct SimulatedCluster {
     nodes: Vec<u64>,
     /// How a client gets a node.
     to: Destination,
@@ -28,9 +28,9 @@ struct Outcome {
     least: Vec<u64>,
 }
 
-impl Simulation {
-    fn new(nodes: &[u64], to: Destination, back_after: Option<u64>) -> Simulation {
-        Simulation {
+impl SimulatedCluster {
+    fn new(nodes: &[u64], to: Destination, back_after: Option<u64>) -> SimulatedCluster {
+        SimulatedCluster {
             nodes: nodes.to_vec(),
             to,
             away: Vec::new(),
@@ -69,7 +69,7 @@ impl Simulation {
             }
             let in_turn = self.turn % self.nodes.len();
             let node = node.unwrap_or_else(|| match self.to {
-                Destination::ByTurns => in_turn,
+                Destination::RoundRobin => in_turn,
                 _ => (0..self.nodes.len())
                     .min_by_key(|node| self.nodes[*node])
                     .unwrap(),
@@ -141,14 +141,18 @@ impl Outcome {
 
 #[test]
 fn clients_that_take_long_to_return_are_waited_for() {
-    for to in [Destination::Chosen, Destination::Emptiest, Destination::ByTurns] {
+    for to in [
+        Destination::Assigned,
+        Destination::LeastConnections,
+        Destination::RoundRobin,
+    ] {
         for back_after in [0, 900, 5_000, 30_000, 55_000] {
-            let outcome = Simulation::new(&[100, 0], to, Some(back_after)).run();
+            let outcome = SimulatedCluster::new(&[100, 0], to, Some(back_after)).run();
             let case = format!("{to:?} {back_after} ms: {:?} {:?}", outcome.ended, outcome.nodes);
             assert_eq!(outcome.ended.result, RebalanceResult::Even, "{case}");
             assert!(outcome.is_even(), "{case}");
             assert!(outcome.least[0] >= 50, "{case}");
-            if to != Destination::ByTurns {
+            if to != Destination::RoundRobin {
                 assert_eq!(outcome.ended.figures.closed, 49, "{case}");
             }
         }
@@ -157,7 +161,7 @@ fn clients_that_take_long_to_return_are_waited_for() {
 
 #[test]
 fn clients_that_never_return_end_it() {
-    let outcome = Simulation::new(&[100, 0], Destination::Chosen, None).run();
+    let outcome = SimulatedCluster::new(&[100, 0], Destination::Assigned, None).run();
     assert_eq!(outcome.ended.result, RebalanceResult::Uneven);
     assert!(outcome.took < Duration::from_mins(10), "{:?}", outcome.took);
 }
@@ -169,9 +173,9 @@ proptest! {
         to in 0_usize..3,
         back_after in 0_u64..59_000,
     ) {
-        let to = [Destination::Chosen, Destination::Emptiest, Destination::ByTurns][to];
+        let to = [Destination::Assigned, Destination::LeastConnections, Destination::RoundRobin][to];
         let share = nodes.iter().sum::<u64>() / nodes.len() as u64;
-        let outcome = Simulation::new(&nodes, to, Some(back_after)).run();
+        let outcome = SimulatedCluster::new(&nodes, to, Some(back_after)).run();
         for (before, least) in nodes.iter().zip(&outcome.least) {
             prop_assert!(least >= before.min(&share), "{:?}", outcome.least);
         }

@@ -19,32 +19,32 @@ pub enum Held {
     Stream,
 }
 
-/// Which node a client gets when it connects again.
+/// How a client gets its node when it connects again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Returns {
+pub enum ReconnectRule {
     /// Each node in its turn.
-    ByTurns,
+    RoundRobin,
     /// The node with the fewest connections.
-    ToEmptiest,
+    LeastConnections,
     /// The node that the client's address has in the balancer's table.
-    ByEntry,
+    TableEntry,
     /// The node that is computed from the client's address.
-    ByAddress,
+    ComputedNode,
     /// The node that it had: a session or a cookie names it.
-    ToItsNode,
+    SameNode,
     /// A node that cannot be known.
     Unknown,
 }
 
 /// The connections of one backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Returning {
+pub struct BackendRule {
     /// The backend's name in HAProxy and builtin.
     pub backend: &'static str,
     /// The kind of its connections.
     pub held: Held,
-    /// Where its clients come back to.
-    pub returns: Returns,
+    /// Which node its clients get when they connect again.
+    pub rule: ReconnectRule,
 }
 
 impl fmt::Display for Held {
@@ -57,10 +57,10 @@ impl fmt::Display for Held {
     }
 }
 
-/// The backends whose connections stay with their nodes. `remembers` tells whether the balancer has
-/// tables of sticky clients.
+/// The backends whose connections stay with their nodes. `has_tables`: whether the balancer
+/// has tables of sticky clients.
 #[must_use]
-pub fn returning(cluster: &Cluster, remembers: bool) -> Vec<Returning> {
+pub fn reconnect_rules(cluster: &Cluster, has_tables: bool) -> Vec<BackendRule> {
     let pools = Pool::all(cluster).into_iter();
     pools
         .filter_map(|pool| {
@@ -70,39 +70,39 @@ pub fn returning(cluster: &Cluster, remembers: bool) -> Vec<Returning> {
                 Pool::Sse => Held::Stream,
                 Pool::Http => return None,
             };
-            Some(Returning {
+            Some(BackendRule {
                 backend: pool.name(),
                 held,
-                returns: pool.returns(cluster, remembers),
+                rule: pool.reconnect_rule(cluster, has_tables),
             })
         })
         .collect()
 }
 
 impl Pool {
-    fn returns(self, cluster: &Cluster, remembers: bool) -> Returns {
+    fn reconnect_rule(self, cluster: &Cluster, has_tables: bool) -> ReconnectRule {
         let followed = self.followed(cluster);
         // A stream belongs to the session that requests have begun, or to the client's cookie. A
         // WebSocket is a session of its own.
         let by_name = [Sticky::McpSession, Sticky::Cookie];
         if self != Pool::WebSocket && by_name.iter().any(|it| followed.contains(it)) {
-            return Returns::ToItsNode;
+            return ReconnectRule::SameNode;
         }
         // The address of a trusted proxy's client is known to the balancer only.
         let is_behind_proxy = self != Pool::Tcp && !cluster.listen.trusted.is_empty();
         let algorithm = self.route(cluster).algorithm;
         if followed.contains(&Sticky::Source) {
-            return match (remembers, is_behind_proxy) {
-                (_, true) => Returns::Unknown,
-                (true, false) => Returns::ByEntry,
-                (false, false) => Returns::ByAddress,
+            return match (has_tables, is_behind_proxy) {
+                (_, true) => ReconnectRule::Unknown,
+                (true, false) => ReconnectRule::TableEntry,
+                (false, false) => ReconnectRule::ComputedNode,
             };
         }
         match algorithm.facts().hashes {
-            Some(HashKey::Address) if !remembers && !is_behind_proxy => Returns::ByAddress,
-            Some(_) => Returns::Unknown,
-            None if algorithm == Algorithm::Leastconn => Returns::ToEmptiest,
-            None => Returns::ByTurns,
+            Some(HashKey::Address) if !has_tables && !is_behind_proxy => ReconnectRule::ComputedNode,
+            Some(_) => ReconnectRule::Unknown,
+            None if algorithm == Algorithm::Leastconn => ReconnectRule::LeastConnections,
+            None => ReconnectRule::RoundRobin,
         }
     }
 }
@@ -115,19 +115,27 @@ mod tests {
     #[test]
     fn the_first_that_recognises_a_client_decides() {
         let mut cluster = load(&Source::read(DEFAULT).unwrap()).unwrap();
-        let returns = |cluster: &Cluster, remembers| -> Vec<Returns> {
-            returning(cluster, remembers)
+        let rules = |cluster: &Cluster, has_tables| -> Vec<ReconnectRule> {
+            reconnect_rules(cluster, has_tables)
                 .iter()
-                .map(|it| it.returns)
+                .map(|it| it.rule)
                 .collect()
         };
         assert_eq!(
-            returns(&cluster, true),
-            [Returns::ByEntry, Returns::ByEntry, Returns::ToItsNode]
+            rules(&cluster, true),
+            [
+                ReconnectRule::TableEntry,
+                ReconnectRule::TableEntry,
+                ReconnectRule::SameNode
+            ]
         );
         assert_eq!(
-            returns(&cluster, false),
-            [Returns::ByAddress, Returns::ByAddress, Returns::ToItsNode]
+            rules(&cluster, false),
+            [
+                ReconnectRule::ComputedNode,
+                ReconnectRule::ComputedNode,
+                ReconnectRule::SameNode
+            ]
         );
         for route in [
             &mut cluster.routing.tcp,
@@ -138,11 +146,15 @@ mod tests {
             route.sticky = Sticky::None;
         }
         assert_eq!(
-            returns(&cluster, true),
-            [Returns::ByTurns, Returns::ToEmptiest, Returns::ToEmptiest]
+            rules(&cluster, true),
+            [
+                ReconnectRule::RoundRobin,
+                ReconnectRule::LeastConnections,
+                ReconnectRule::LeastConnections
+            ]
         );
         cluster.routing.tcp.algorithm = Algorithm::Source;
-        assert_eq!(returns(&cluster, true)[0], Returns::Unknown);
-        assert_eq!(returns(&cluster, false)[0], Returns::ByAddress);
+        assert_eq!(rules(&cluster, true)[0], ReconnectRule::Unknown);
+        assert_eq!(rules(&cluster, false)[0], ReconnectRule::ComputedNode);
     }
 }

@@ -11,7 +11,7 @@ use crate::render::pool::Pool;
 
 /// The nodes of clients over TCP.
 #[derive(Clone, Debug)]
-pub struct Homes {
+pub struct ComputedNodes {
     choices: Vec<Choice>,
     away: BTreeSet<String>,
 }
@@ -25,11 +25,11 @@ struct Choice {
     nodes: Vec<(String, Option<u32>)>,
 }
 
-impl Homes {
+impl ComputedNodes {
     /// The computation while the nodes in `away` get no new clients; `None` where nginx does not
     /// compute the nodes of clients over TCP.
     #[must_use]
-    pub fn of_tcp(cluster: &Cluster, away: &BTreeSet<String>) -> Option<Homes> {
+    pub fn of_tcp(cluster: &Cluster, away: &BTreeSet<String>) -> Option<ComputedNodes> {
         if !by_address(Pool::Tcp, cluster) {
             return None;
         }
@@ -37,7 +37,7 @@ impl Homes {
             suffix: choice.suffix(),
             nodes: bounds(&choice.weights),
         });
-        Some(Homes {
+        Some(ComputedNodes {
             choices: choices.collect(),
             away: away.clone(),
         })
@@ -120,16 +120,16 @@ mod tests {
         let none = BTreeSet::new();
         let one = BTreeSet::from([cluster.nodes[1].name.clone()]);
         let (all, three) = (
-            Homes::of_tcp(&cluster, &none).unwrap(),
-            Homes::of_tcp(&cluster, &one).unwrap(),
+            ComputedNodes::of_tcp(&cluster, &none).unwrap(),
+            ComputedNodes::of_tcp(&cluster, &one).unwrap(),
         );
         let clients = (0..4_000_u32).map(|number| IpAddr::from((0x7f00_0000 + number).to_be_bytes()));
         let mut counts = [0; 4];
         for client in clients {
-            let (home, then) = (all.of(client).unwrap(), three.of(client).unwrap());
+            let (now, then) = (all.of(client).unwrap(), three.of(client).unwrap());
             assert!(!one.contains(then));
-            assert!(home == then || one.contains(home), "{client}: {home} {then}");
-            counts[cluster.nodes.iter().position(|node| node.name == home).unwrap()] += 1;
+            assert!(now == then || one.contains(now), "{client}: {now} {then}");
+            counts[cluster.nodes.iter().position(|node| node.name == now).unwrap()] += 1;
         }
         assert!(
             counts.iter().all(|count| (850..1150).contains(count)),
