@@ -10,7 +10,7 @@ use super::failure::Failure;
 use crate::platform::RunDir;
 use crate::profile::{self, BalancerKind, Cluster, Resolved, Source};
 use crate::render::Templates;
-use crate::supervisor::{PrepareError, Record, resolve};
+use crate::supervisor::{PrepareError, Record, resolve_missing};
 
 /// The settings that every command gets.
 #[derive(Clone, Debug)]
@@ -237,7 +237,7 @@ impl Settings {
     /// With everything that is wrong with the profile, or a host name that has no address.
     pub(super) async fn resolved_cluster(&self) -> Result<Cluster, Failure> {
         let source = self.source()?;
-        let found = resolve(&profile::hosts(&source)?, &self.resolved).await;
+        let found = resolve_missing(&profile::hosts(&source)?, &self.resolved).await;
         let resolved = found.map_err(PrepareError::from)?;
         Ok(profile::load_with(&source, &resolved)?)
     }

@@ -60,7 +60,7 @@ pub use orphans::{Orphans, end_left_by_dead, stop_orphans, sweep};
 pub use prepare::{PrepareError, Prepared};
 pub use presence::{Presence, PresenceError};
 pub use recovery::{Lost, Marked};
-pub use resolver::{ResolveError, complete as resolve};
+pub use resolver::{ResolveError, resolve_missing};
 pub use rollout::rollouts::SavedRollout;
 pub use run::SIGNAL_GRACE;
 pub use state_file::{ChildRecord, Launch, Previous, Record, RecordError};

@@ -207,7 +207,7 @@ impl Spec {
         run_dir: RunDir,
         environment: Option<NodeEnvironment>,
     ) -> Result<Spec, PrepareError> {
-        launch.resolved = resolver::complete(&hosts(&launch.source)?, &launch.resolved).await?;
+        launch.resolved = resolver::resolve_missing(&hosts(&launch.source)?, &launch.resolved).await?;
         let mut cluster = load_with(&launch.source, &launch.resolved)?.behind(launch.balancer);
         if let (HttpCheck::Either, Some(found)) = (cluster.http_check, launch.http_check) {
             cluster.http_check = found;

@@ -6,7 +6,7 @@
 //!                                             unusable answer keeps what was
 //! ```
 //!
-//! A start calls [`complete`] once before [`load_with`](crate::profile::load_with), and the result is
+//! A start calls [`resolve_missing`] once before [`load_with`](crate::profile::load_with), and the result is
 //! `Launch::resolved`. From then on the core owns a [`Resolver`], made of the `resolved` of its
 //! launch:
 //!
@@ -14,7 +14,7 @@
 //!    it.
 //! 2. At `next` a task runs [`lookup`] for the hosts of `begin`, and sends the answers to the core as
 //!    an event; `begin` returns nothing while a round is in progress.
-//! 3. The core gives them to `end`, and logs the notes that it returns. The `warnings` stay in the
+//! 3. The core gives them to `end`, and logs the changes that it returns. The `warnings` stay in the
 //!    status as long as they are true.
 //! 4. If `addresses` differ from `launch.resolved` of what runs then, they are the new target. A
 //!    change that is refused is tried again at the next round, because the difference is still there.
@@ -75,12 +75,12 @@ pub(super) struct Resolver {
     refused: Option<String>,
     next: Instant,
     /// Whether a round is in progress.
-    asking: bool,
+    is_looking_up: bool,
 }
 
-/// What a round has changed, for the log.
+/// A change of a host name in a round, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Note {
+pub(super) enum HostChange {
     /// A host has other addresses.
     Changed {
         host: String,
@@ -109,7 +109,7 @@ impl ResolveError {
 ///
 /// # Errors
 /// With the first host name that has no address.
-pub async fn complete(hosts: &BTreeSet<String>, known: &Resolved) -> Result<Resolved, ResolveError> {
+pub async fn resolve_missing(hosts: &BTreeSet<String>, known: &Resolved) -> Result<Resolved, ResolveError> {
     let missing = hosts.iter().filter(|host| !known.contains_key(*host));
     let missing: Vec<String> = missing.cloned().collect();
     let known = known.iter().filter(|(host, _)| hosts.contains(*host));
@@ -117,7 +117,7 @@ pub async fn complete(hosts: &BTreeSet<String>, known: &Resolved) -> Result<Reso
     let mut answers = lookup(&missing).await;
     for host in missing {
         let answer = answers.remove(&host).unwrap_or_else(|| Err(late()));
-        match fitting(&host, answer, &resolved) {
+        match usable_addresses(&host, answer, &resolved) {
             Ok(addresses) => resolved.insert(host, addresses),
             Err(why) => return Err(ResolveError { host, why }),
         };
@@ -180,7 +180,7 @@ impl Resolver {
             left_over: Vec::new(),
             refused: None,
             next: now + INTERVAL,
-            asking: false,
+            is_looking_up: false,
         }
     }
 
@@ -198,13 +198,13 @@ impl Resolver {
 
     /// When the next round begins; never without host names.
     pub(super) fn next(&self) -> Option<Instant> {
-        (!self.hosts.is_empty() && !self.asking).then_some(self.next)
+        (!self.hosts.is_empty() && !self.is_looking_up).then_some(self.next)
     }
 
     /// Begins a round if it is time, and returns the hosts to look up, in this order.
     pub(super) fn begin(&mut self, now: Instant) -> Option<Vec<String>> {
         self.next().filter(|next| *next <= now)?;
-        self.asking = true;
+        self.is_looking_up = true;
         let first = self.left_over.iter().filter(|host| self.hosts.contains(*host));
         let others = self.hosts.iter().filter(|host| !self.left_over.contains(host));
         Some(first.chain(others).cloned().collect())
@@ -217,8 +217,8 @@ impl Resolver {
         mut answers: Answers,
         check: impl Fn(&Resolved) -> Result<(), String>,
         now: Instant,
-    ) -> Vec<Note> {
-        self.asking = false;
+    ) -> Vec<HostChange> {
+        self.is_looking_up = false;
         self.next = now + INTERVAL;
         answers.retain(|host, _| self.hosts.contains(host));
         let is_left_over = |host: &&String| !answers.contains_key(*host);
@@ -226,7 +226,7 @@ impl Resolver {
         let mut wanted = self.addresses.clone();
         let mut failed = BTreeMap::new();
         for (host, answer) in answers {
-            match fitting(&host, answer, &wanted) {
+            match usable_addresses(&host, answer, &wanted) {
                 Ok(addresses) => drop(wanted.insert(host, addresses)),
                 Err(why) => drop(failed.insert(host, why)),
             }
@@ -243,16 +243,16 @@ impl Resolver {
                 }
             }
         }
-        let mut notes = self.failures(failed);
+        let mut changes = self.failures(failed);
         for (host, is) in &wanted {
             let was = self.addresses.get(host).cloned().unwrap_or_default();
             if was != *is {
                 let (host, is) = (host.clone(), is.clone());
-                notes.push(Note::Changed { host, was, is });
+                changes.push(HostChange::Changed { host, was, is });
             }
         }
         self.addresses = wanted;
-        notes
+        changes
     }
 
     /// The cluster cannot run with the addresses that were found. Returns whether that is new.
@@ -280,27 +280,24 @@ impl Resolver {
 
     // Private
 
-    /// The answers of a round that were not used, with the reasons. Notes those that are new, and the
+    /// The answers of a round that were not used, with the reasons. Returns those that are new, and the
     /// host names that are found again.
-    fn failures(&mut self, failed: BTreeMap<String, String>) -> Vec<Note> {
-        let mut notes = Vec::new();
-        let was = std::mem::take(&mut self.failed);
-        for (host, why) in was {
-            if self.left_over.contains(&host) {
-                self.failed.insert(host, why);
-            } else if !failed.contains_key(&host) {
-                notes.push(Note::Recovered { host });
-            } else {
-                self.failed.insert(host, why);
-            }
-        }
+    fn failures(&mut self, failed: BTreeMap<String, String>) -> Vec<HostChange> {
+        let is_known = |host: &String| self.left_over.contains(host) || failed.contains_key(host);
+        let recovered: Vec<String> = self
+            .failed
+            .extract_if(.., |host, _| !is_known(host))
+            .map(|(host, _)| host)
+            .collect();
+        let recovered = recovered.into_iter();
+        let mut changes: Vec<HostChange> = recovered.map(|host| HostChange::Recovered { host }).collect();
         for (host, why) in failed {
             // A failure is logged once, and again for another reason.
             if self.failed.insert(host.clone(), why.clone()).as_ref() != Some(&why) {
-                notes.push(Note::Failed { host, why });
+                changes.push(HostChange::Failed { host, why });
             }
         }
-        notes
+        changes
     }
 }
 
@@ -320,28 +317,28 @@ impl Core {
             Ok(_) => Ok(()),
             Err(problems) => Err(problems.messages().next().unwrap_or_default().to_owned()),
         };
-        for note in self.resolver.end(answers, check, now) {
-            match note {
-                Note::Failed { .. } => tracing::warn!("{note}"),
-                Note::Changed { .. } | Note::Recovered { .. } => tracing::info!("{note}"),
+        for change in self.resolver.end(answers, check, now) {
+            match change {
+                HostChange::Failed { .. } => tracing::warn!("{change}"),
+                HostChange::Changed { .. } | HostChange::Recovered { .. } => tracing::info!("{change}"),
             }
         }
         self.follow_dns(self.resolver.addresses().clone());
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for HostChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |addresses: &[IpAddr]| {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             addresses.join(", ")
         };
         match self {
-            Note::Changed { host, was, is } => {
+            HostChange::Changed { host, was, is } => {
                 write!(f, "host {host}: {} (was {})", list(is), list(was))
             }
-            Note::Failed { host, why } => f.write_str(&failed_words(host, why)),
-            Note::Recovered { host } => write!(f, "host {host}: found again"),
+            HostChange::Failed { host, why } => f.write_str(&failed_words(host, why)),
+            HostChange::Recovered { host } => write!(f, "host {host}: found again"),
         }
     }
 }
@@ -361,7 +358,7 @@ fn late() -> String {
 }
 
 /// The usable addresses of `answer`, sorted, if a cluster can have them beside the `others`.
-fn fitting(host: &str, answer: Answer, others: &Resolved) -> Answer {
+fn usable_addresses(host: &str, answer: Answer, others: &Resolved) -> Answer {
     let found: BTreeSet<IpAddr> = answer?.iter().map(IpAddr::to_canonical).collect();
     let count = found.len();
     let addresses: Vec<IpAddr> = found.into_iter().filter(|ip| is_reachable(*ip)).collect();

@@ -24,8 +24,8 @@ fn round(resolver: &mut Resolver, answer: Answer) -> Vec<String> {
         resolver.begin(now),
         Some(resolver.hosts.iter().cloned().collect())
     );
-    let notes = resolver.end([(HOST.to_owned(), answer)].into(), |_| Ok(()), now);
-    notes.iter().map(ToString::to_string).collect()
+    let changes = resolver.end([(HOST.to_owned(), answer)].into(), |_| Ok(()), now);
+    changes.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -46,11 +46,11 @@ fn a_round_begins_at_its_time_and_one_at_a_time() {
 #[test]
 fn an_answer_replaces_the_last_one_whatever_its_order() {
     let mut resolver = Resolver::new(resolved(&[(HOST, &["10.0.0.1"])]), Instant::now());
-    let notes = round(
+    let changes = round(
         &mut resolver,
         Ok(ips(&["::ffff:10.0.0.2", "10.0.0.1", "0.0.0.0", "10.0.0.2"])),
     );
-    assert_eq!(notes, ["host web.test: 10.0.0.1, 10.0.0.2 (was 10.0.0.1)"]);
+    assert_eq!(changes, ["host web.test: 10.0.0.1, 10.0.0.2 (was 10.0.0.1)"]);
     assert_eq!(
         resolver.addresses(),
         &resolved(&[(HOST, &["10.0.0.1", "10.0.0.2"])])
@@ -75,9 +75,9 @@ fn an_empty_failed_or_too_large_answer_keeps_what_was_and_is_noted_once() {
             "with its 1001 addresses there would be 1001 nodes, and 1000 are possible",
         ),
     ] {
-        let notes = round(&mut resolver, answer.clone());
+        let changes = round(&mut resolver, answer.clone());
         assert_eq!(
-            notes,
+            changes,
             [format!(
                 "host web.test: {why}; its last known addresses stay in use"
             )]
@@ -107,8 +107,8 @@ fn a_profile_with_other_hosts_begins_with_the_addresses_that_run() {
     assert_eq!((resolver.next(), resolver.addresses().len()), (None, 0));
 }
 
-fn words(notes: &[Note]) -> Vec<String> {
-    notes.iter().map(ToString::to_string).collect()
+fn words(changes: &[HostChange]) -> Vec<String> {
+    changes.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -188,7 +188,7 @@ async fn names_that_hang_keep_no_other_name_waiting_forever() {
 #[tokio::test]
 async fn only_hosts_without_known_addresses_are_looked_up() {
     let known = resolved(&[("known.invalid", &["10.0.0.1"]), ("gone.invalid", &["10.0.0.2"])]);
-    let found = complete(&hosts(&["known.invalid", "localhost"]), &known)
+    let found = resolve_missing(&hosts(&["known.invalid", "localhost"]), &known)
         .await
         .unwrap();
     assert_eq!(found["known.invalid"], ips(&["10.0.0.1"]));
@@ -198,7 +198,7 @@ async fn only_hosts_without_known_addresses_are_looked_up() {
 
 #[tokio::test]
 async fn a_host_that_does_not_exist_is_named() {
-    let error = complete(&hosts(&["no-such-host.invalid"]), &Resolved::new())
+    let error = resolve_missing(&hosts(&["no-such-host.invalid"]), &Resolved::new())
         .await
         .unwrap_err();
     let text = error.to_string();
