@@ -126,6 +126,9 @@ pub struct RebalanceFigures {
     pub closed: u64,
     /// The most that it has closed in one second.
     pub most_in_a_second: u64,
+    /// How many clients of these connections are not back yet, as far as that can be known.
+    #[serde(default)]
+    pub returning: u64,
     /// `(max - min) / mean` of the nodes' connections, in percent.
     pub variance_percent: f64,
     /// The nodes that take clients.

@@ -121,8 +121,12 @@ async fn follow(client: &Client, by: &str, printer: &Printer) -> Result<EndedReb
                     .iter()
                     .map(|it| it.connections.to_string())
                     .collect();
+                let returning = match figures.returning {
+                    0 => String::new(),
+                    returning => format!("; {returning} clients are not back yet"),
+                };
                 line.show(format!(
-                    "closed {} of {planned}: {} connections, {}% apart",
+                    "closed {} of {planned}: {} connections, {}% apart{returning}",
                     figures.closed,
                     counts.join("/"),
                     figures.variance_percent

@@ -35,6 +35,7 @@ pub fn rebalance_ended(ended: &EndedRebalance) -> String {
         most_in_a_second,
         variance_percent,
         nodes: counts,
+        ..
     } = &ended.figures;
     let mut lines = nodes(counts);
     lines.push(format!(
@@ -134,6 +135,7 @@ mod tests {
             figures: RebalanceFigures {
                 closed: 1,
                 most_in_a_second: 1,
+                returning: 0,
                 variance_percent: 0.0,
                 nodes: Vec::new(),
             },

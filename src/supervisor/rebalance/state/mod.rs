@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Reading and Closing are one round, which a task carries out. Whatever ends a rebalance, it ends
-//! with the result of the round in progress, so that all closes are counted. Nothing is saved: a supervisor that
-//! takes over starts without one.
+//! with the result of the round in progress, so that all closes are counted. Nothing is saved: a
+//! supervisor that takes over starts without one.
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +42,7 @@ const MAX_IDLE_ROUNDS: u32 = 5;
 const MAX_WAITING_ROUNDS: u32 = 15;
 /// A rebalance that takes longer than twice its time, and this, ends.
 const EXTRA_TIME: Duration = Duration::from_secs(10);
-/// Rounds that wait for returning clients do not count in that time, up to this many minutes.
+/// Rounds that wait for returning clients do not count in that time, up to this.
 const MAX_TIME_FOR_CLIENTS: Duration = RETURN_TIME.saturating_mul(5);
 
 /// The rebalance of a supervisor, if there is one, and the latest one that is over.
@@ -206,6 +206,10 @@ impl RebalanceState {
     /// The rebalance in progress as `status` shows it: its steps are the connections that it closes.
     pub(in crate::supervisor) fn as_rollout(&self) -> Option<api::Rollout> {
         let shown = self.to_api().current?;
+        let closed = format!(
+            "{} of {} connections are closed",
+            shown.figures.closed, shown.planned
+        );
         let count = |connections: u64| u32::try_from(connections).unwrap_or(u32::MAX);
         Some(api::Rollout {
             kind: RolloutKind::Rebalance,
@@ -214,10 +218,10 @@ impl RebalanceState {
             node: None,
             since: shown.since,
             by: shown.by,
-            doing: format!(
-                "{} of {} connections are closed",
-                shown.figures.closed, shown.planned
-            ),
+            doing: match shown.figures.returning {
+                0 => closed,
+                returning => format!("{closed}, {returning} clients are not back yet"),
+            },
             stopped: None,
             log: Vec::new(),
         })
@@ -285,6 +289,7 @@ impl Running {
             clients,
         } = result.found?;
         let returning = clients.away();
+        self.figures.returning = returning;
         self.clients = clients;
         self.clients.add(result.closed);
         self.figures.variance_percent = variance;

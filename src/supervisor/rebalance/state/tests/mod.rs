@@ -188,6 +188,46 @@ fn it_waits_for_a_node_that_starts_slowly() {
 }
 
 #[test]
+fn clients_that_are_not_back_are_shown() {
+    let now = Instant::now();
+    let mut state = running(now);
+    let doing = |state: &RebalanceState| state.as_rollout().unwrap().doing;
+    let mut clients = ReturningClients::default();
+    clients.count(10, now);
+    state.after(
+        1,
+        with(
+            Found {
+                clients,
+                ..found(true)
+            },
+            3,
+        ),
+        now,
+    );
+    assert_eq!(doing(&state), "3 of 10 connections are closed");
+    in_round(&mut state, 2);
+    let mut clients = state.current.as_ref().unwrap().clients.clone();
+    clients.count(8, now);
+    state.after(
+        2,
+        with(
+            Found {
+                clients,
+                ..found(true)
+            },
+            0,
+        ),
+        now,
+    );
+    assert_eq!(
+        doing(&state),
+        "3 of 10 connections are closed, 2 clients are not back yet"
+    );
+    assert_eq!(state.to_api().current.unwrap().figures.returning, 2);
+}
+
+#[test]
 fn it_ends_when_fewer_than_two_nodes_take_clients() {
     let now = Instant::now();
     let mut state = running(now);
