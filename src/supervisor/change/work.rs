@@ -81,7 +81,6 @@ pub(super) fn work(
         .filter(|node| node.state.answers())
         .map(|node| node.id)
         .collect();
-    work.replaced.sort_by_key(|node| answers.contains(node));
     for node in &snapshot.nodes {
         if node.drained && !remains.drained.contains(&node.id) {
             work.drained.insert(node.id);
@@ -90,6 +89,7 @@ pub(super) fn work(
             work.stopped.insert(node.id);
         }
     }
+    work.sort_replaced(&answers);
     work
 }
 

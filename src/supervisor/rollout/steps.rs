@@ -36,8 +36,7 @@ pub(in crate::supervisor) struct Work {
     pub(in crate::supervisor) added: Vec<NodeId>,
     /// Nodes that an earlier rollout has drained, and whose description is that of the target.
     pub(in crate::supervisor) unfinished: Vec<NodeId>,
-    /// Nodes that are started again from another description, or once more from the same one. Those
-    /// that do not answer come first: taking them away costs nothing.
+    /// Nodes that are started again from another description, or once more from the same one.
     pub(in crate::supervisor) replaced: Vec<NodeId>,
     /// Nodes that go.
     pub(in crate::supervisor) removed: Vec<NodeId>,
@@ -70,6 +69,15 @@ impl Work {
     pub(in crate::supervisor) fn nodes(&self) -> impl Iterator<Item = NodeId> {
         let lists = [&self.added, &self.unfinished, &self.replaced, &self.removed];
         lists.into_iter().flatten().copied()
+    }
+
+    /// Puts the replaced nodes into the order in which they are replaced. Those that do not answer come
+    /// first: taking them away costs nothing. Those that get no clients by an operator's order come
+    /// last: clients show nothing about them.
+    pub(in crate::supervisor) fn sort_replaced(&mut self, answering: &BTreeSet<NodeId>) {
+        let is_kept = |node: &NodeId| self.drained.contains(node) || self.stopped.contains(node);
+        self.replaced
+            .sort_by_key(|node| (is_kept(node), answering.contains(node)));
     }
 
     /// The steps, in order.

@@ -317,6 +317,19 @@ fn nodes_that_do_not_answer_are_replaced_although_others_do_not_serve() {
 }
 
 #[test]
+fn nodes_with_clients_are_judged_first_but_for_those_that_do_not_answer() {
+    let mut work = Work {
+        replaced: ids(&[1, 2, 3, 4]),
+        drained: BTreeSet::from([NodeId(1)]),
+        ..Work::default()
+    };
+    work.sort_replaced(&BTreeSet::from([NodeId(1), NodeId(2), NodeId(4)]));
+    assert_eq!(work.replaced, ids(&[3, 2, 4, 1]));
+    let steps = work.steps(Batches { canary: 1, batch: 1 });
+    assert!(steps.contains(&Step::Hold(ids(&[3]))), "{steps:?}");
+}
+
+#[test]
 fn nodes_go_when_those_in_their_place_serve() {
     let work = Work {
         added: ids(&[10, 11]),
