@@ -134,8 +134,7 @@ impl Rollouts {
             current: current
                 .map(goes_on)
                 .or_else(|| self.unfinished.as_ref().map(SavedRollout::to_api)),
-            // One that is being undone has ended for a command that follows it.
-            last: self.failed.clone().or_else(|| self.last.clone()),
+            last: self.last.clone(),
         }
     }
 }
