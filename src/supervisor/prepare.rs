@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::change::mixture::{Others, mix, restored};
+use super::change::mixture::{Others, mixed_spec, restored};
 use super::node_environment::{EnvironmentError, NodeEnvironment};
 use super::node_program::CommandError;
 use super::node_runtime::NodeRuntime;
@@ -114,7 +114,7 @@ impl Prepared {
         let others = restored(&launch, &run_dir).await?;
         let mut spec = Spec::describe(launch, run_dir, environment).await?;
         if !others.is_empty() {
-            spec = mix(&spec, others);
+            spec = mixed_spec(&spec, others);
         }
         let files = spec.files()?;
         let mut warned = spec.balancer.check(spec.deployment()).await?;

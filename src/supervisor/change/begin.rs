@@ -13,7 +13,7 @@ use crate::profile::NodeId;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::reload::state::{Reloaded, Reply};
-use crate::supervisor::rollout::rollouts::Running;
+use crate::supervisor::rollout::rollouts::CurrentRollout;
 
 /// The error of a change that was prepared for another state of the cluster.
 const OUTDATED: &str = "the cluster has changed since this was prepared";
@@ -133,7 +133,7 @@ impl Core {
         self.refuse_while_ending()?;
         self.refuse_while_switching()?;
         self.refuse_while_starting()?;
-        let is_way_out = |running: &Running| {
+        let is_way_out = |running: &CurrentRollout| {
             let kind = running.rollout.order.kind;
             kind == RolloutKind::Resolve || change.order.kind == RolloutKind::Undo
         };

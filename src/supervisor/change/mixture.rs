@@ -42,7 +42,7 @@ impl Prepared {
         target: &Spec,
         others: Others,
     ) -> Result<Prepared, PrepareError> {
-        let spec = mix(target, others);
+        let spec = mixed_spec(target, others);
         let files = spec.files()?;
         let warned = spec.balancer.check(spec.deployment()).await?;
         Ok(Prepared::checked(spec, files, warned))
@@ -50,10 +50,10 @@ impl Prepared {
 }
 
 /// The `target`, while the nodes in `others` still run as they describe them.
-pub(in crate::supervisor) fn mix(target: &Spec, others: Others) -> Spec {
+pub(in crate::supervisor) fn mixed_spec(target: &Spec, others: Others) -> Spec {
     let mut cluster = target.cluster.clone();
     for (id, other) in &others {
-        lay_in(&mut cluster, &other.cluster, *id);
+        keep_former_node(&mut cluster, &other.cluster, *id);
     }
     let mut launch = Launch {
         others: to_save(&others, &target.node_environment),
@@ -106,7 +106,7 @@ pub(in crate::supervisor) async fn restored(
 
 /// Puts a node into the cluster as it was in the `former` one. A node that goes keeps its place until
 /// then: nginx computes clients' nodes from it.
-fn lay_in(cluster: &mut Cluster, former: &Cluster, id: NodeId) {
+fn keep_former_node(cluster: &mut Cluster, former: &Cluster, id: NodeId) {
     let Some(at) = former.nodes.iter().position(|node| node.id == id) else {
         return;
     };
@@ -187,7 +187,7 @@ mod tests {
         ] {
             let mut cluster = cluster(target);
             for id in former.ids() {
-                lay_in(&mut cluster, &former, id);
+                keep_former_node(&mut cluster, &former, id);
             }
             let ids: Vec<u32> = cluster.ids().map(|id| id.0).collect();
             assert_eq!(ids, mixed);
@@ -220,7 +220,7 @@ mod tests {
         let mut cluster = cluster(&[1, 2]);
         let moved = "127.0.0.1:7".parse().unwrap();
         cluster.nodes[1].tcp = Some(moved);
-        lay_in(&mut cluster, &former, NodeId(2));
+        keep_former_node(&mut cluster, &former, NodeId(2));
         assert_eq!(cluster.nodes[1].tcp, former.nodes[1].tcp);
     }
 
@@ -251,7 +251,7 @@ mod tests {
             others.insert(id, Arc::new(former));
         }
         target.launch.ids.assign(&mut target.cluster);
-        let saved = serde_json::to_string(&mix(&target, others.clone()).launch).unwrap();
+        let saved = serde_json::to_string(&mixed_spec(&target, others.clone()).launch).unwrap();
         let launch: Launch = serde_json::from_str(&saved).unwrap();
         let restored = restored(&launch, &target.run_dir).await.unwrap();
         assert!(restored.keys().eq(others.keys()), "{:?}", restored.keys());

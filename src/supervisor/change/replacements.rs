@@ -8,27 +8,27 @@ use crate::supervisor::spec::Spec;
 
 /// A node that runs, and the same node as it is wanted.
 #[derive(Clone, Copy)]
-pub(super) struct Pair<'a> {
-    pub(super) now: &'a Spec,
-    pub(super) was: &'a Node,
-    pub(super) next: &'a Spec,
-    pub(super) is: &'a Node,
+pub(super) struct NodeChange<'a> {
+    pub(super) running_spec: &'a Spec,
+    pub(super) running: &'a Node,
+    pub(super) target_spec: &'a Spec,
+    pub(super) target: &'a Node,
     /// Whether this supervisor starts and stops nodes; otherwise all of them are external.
     pub(super) owns_nodes: bool,
 }
 
-impl Pair<'_> {
+impl NodeChange<'_> {
     /// Why the running process cannot stay, as keys of the profile; empty if it can.
     ///
     /// What follows from the other nodes, such as a node's share of the processors, is not a reason:
     /// more nodes are added without a restart of those that run.
     pub(super) fn reasons(self) -> Vec<String> {
         let runtime = |spec: &Spec| (spec.cluster.runtime, spec.cluster.erlmcp.is_some());
-        if self.owns_nodes && runtime(self.now) != runtime(self.next) {
+        if self.owns_nodes && runtime(self.running_spec) != runtime(self.target_spec) {
             return vec!["`nodes.runtime`".to_owned()];
         }
-        if !self.owns_nodes || self.next.cluster.runtime == Runtime::External {
-            let has_moved = !self.was.addresses().eq(self.is.addresses());
+        if !self.owns_nodes || self.target_spec.cluster.runtime == Runtime::External {
+            let has_moved = !self.running.addresses().eq(self.target.addresses());
             return has_moved.then(|| "its address".to_owned()).into_iter().collect();
         }
         let mut reasons: Vec<String> = [self.addresses(), self.program(), self.limits()]
@@ -46,11 +46,11 @@ impl Pair<'_> {
     // Private
 
     fn clusters(&self) -> [&Cluster; 2] {
-        [&self.now.cluster, &self.next.cluster]
+        [&self.running_spec.cluster, &self.target_spec.cluster]
     }
 
     fn addresses(self) -> Vec<&'static str> {
-        let Pair { was, is, .. } = self;
+        let (was, is) = (self.running, self.target);
         let port = |at: Option<SocketAddr>| at.map(|at| at.port());
         differing([
             ("nodes.address", was.address != is.address),
@@ -68,15 +68,18 @@ impl Pair<'_> {
         match (new.runtime, &old.erlmcp, &new.erlmcp) {
             (Runtime::Command, Some(was), Some(is)) => differing([
                 ("nodes.path", was.path != is.path),
-                ("nodes.eval", self.is.fill(&was.eval) != self.is.fill(&is.eval)),
+                (
+                    "nodes.eval",
+                    self.target.fill(&was.eval) != self.target.fill(&is.eval),
+                ),
                 ("nodes.config", was.config != is.config),
                 ("binaries.erl", old.binaries.erl != new.binaries.erl),
             ]),
             (Runtime::Command, ..) => {
                 let filled = |words: &[String]| -> Vec<String> {
-                    words.iter().map(|word| self.is.fill(word)).collect()
+                    words.iter().map(|word| self.target.fill(word)).collect()
                 };
-                let directory = |cluster: &Cluster| cluster.directory.as_ref().map(|it| self.is.fill(it));
+                let directory = |cluster: &Cluster| cluster.directory.as_ref().map(|it| self.target.fill(it));
                 differing([
                     ("nodes.command", filled(&old.command) != filled(&new.command)),
                     ("nodes.directory", directory(old) != directory(new)),
@@ -102,25 +105,28 @@ impl Pair<'_> {
     /// A limit of the process that the profile has changed. A program gets descriptors only, and
     /// their number stays the same for most limits.
     fn limits(self) -> Vec<&'static str> {
-        let [was, is] = [self.now, self.next].map(|spec| {
+        let [was, is] = [self.running_spec, self.target_spec].map(|spec| {
             let nodes = &spec.plan.nodes;
             let is_program = spec.cluster.runtime == Runtime::Command && spec.cluster.erlmcp.is_none();
             (nodes.nofile, (!is_program).then_some(nodes.maxconn))
         });
-        differing([("nodes.maxconn", self.was.maxconn != self.is.maxconn && was != is)])
+        differing([(
+            "nodes.maxconn",
+            self.running.maxconn != self.target.maxconn && was != is,
+        )])
     }
 
     /// The names of variables that differ. Their values may be secrets.
     fn variables(self) -> Vec<String> {
-        if self.now.node_environment.is_newer() {
+        if self.running_spec.node_environment.is_newer() {
             return vec!["the variables of `nodes.environment_file`".to_owned()];
         }
         let of = |spec: &Spec, cluster: &Cluster| -> BTreeMap<_, _> {
-            let variables = spec.node_environment.of(cluster, self.is);
+            let variables = spec.node_environment.of(cluster, self.target);
             variables.into_iter().collect()
         };
         let [old, new] = self.clusters();
-        let (was, is) = (of(self.now, old), of(self.next, new));
+        let (was, is) = (of(self.running_spec, old), of(self.target_spec, new));
         let names: BTreeSet<_> = was.keys().chain(is.keys()).collect();
         let changed = names.into_iter().filter(|name| was.get(*name) != is.get(*name));
         changed
@@ -130,8 +136,8 @@ impl Pair<'_> {
 
     /// Whether only the node's number makes a difference to its program.
     fn is_filled_differently(self) -> bool {
-        let cluster = &self.next.cluster;
-        let differs = |text: &str| self.was.fill(text) != self.is.fill(text);
+        let cluster = &self.target_spec.cluster;
+        let differs = |text: &str| self.running.fill(text) != self.target.fill(text);
         let command = cluster.command.iter().chain(&cluster.directory);
         let words = command.chain(cluster.erlmcp.as_ref().map(|erlmcp| &erlmcp.eval));
         let mut variables = cluster.environment.values();

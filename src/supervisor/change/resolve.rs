@@ -13,7 +13,7 @@ use crate::profile::{Cluster, NodeId, Resolved, load_with};
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::resolver::refused_words;
-use crate::supervisor::rollout::rollouts::Running;
+use crate::supervisor::rollout::rollouts::CurrentRollout;
 use crate::supervisor::spec::Spec;
 
 /// Time until a change that has stopped is tried again.
@@ -110,7 +110,7 @@ pub(super) fn untouched(base: &Spec, target: &Cluster, remains: &Remains) -> BTr
 
 // Private
 
-fn has_stopped_long_ago(running: &Running) -> bool {
+fn has_stopped_long_ago(running: &CurrentRollout) -> bool {
     let since = running.rollout.order.since.elapsed().unwrap_or_default();
     !running.rollout.is_running() && since >= RETRY_INTERVAL
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::platform::RunDir;
     use crate::profile::BalancerKind;
-    use crate::supervisor::change::mixture::{Others, mix};
+    use crate::supervisor::change::mixture::{Others, mixed_spec};
     use crate::supervisor::change::serving::Limited;
     use crate::supervisor::core::model::spec_of;
     use crate::supervisor::prepare::Prepared;
@@ -207,7 +207,7 @@ mod tests {
         let one = spec(&["10.0.0.1"]);
         let two = moved(&one, &["10.0.0.2"]);
         let gone = id(&one, "web-10.0.0.1");
-        let base = mix(&two, Others::from([(gone, Arc::new(one.clone()))]));
+        let base = mixed_spec(&two, Others::from([(gone, Arc::new(one.clone()))]));
         let names = ["web-10.0.0.1", "web-10.0.0.2", "a"];
         assert!(names.iter().all(|name| base.cluster.node(name).is_some()));
         let by_dns = Remains {
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(rollout.advance(&WithClients, now), None);
     }
 
-    fn kind(running: Option<&Running>) -> Option<RolloutKind> {
+    fn kind(running: Option<&CurrentRollout>) -> Option<RolloutKind> {
         running.map(|running| running.rollout.order.kind)
     }
 

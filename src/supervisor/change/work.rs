@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Remains;
 use super::description::addresses;
 use super::mixture::Others;
-use super::replacements::Pair;
+use super::replacements::NodeChange;
 use crate::api::{ChangeOrder, NodeState, Refusal, RolloutKind, Target};
 use crate::base::units::Period;
 use crate::profile::{NodeId, Runtime};
-use crate::supervisor::rollout::rollouts::CLOSE_AFTER;
 use crate::supervisor::rollout::state::Settings;
 use crate::supervisor::rollout::steps::{Batches, Work};
 use crate::supervisor::snapshot::{NodeSnapshot, Snapshot};
 use crate::supervisor::spec::Spec;
+
+/// The time after which connections of drained nodes are closed, if the order does not name it.
+const DEFAULT_CLOSE_AFTER: Duration = Duration::from_secs(30);
 
 /// The way from what runs to the `target`. With `again`, all nodes but these are started again;
 /// `untouched` nodes take no part.
@@ -46,14 +49,14 @@ pub(super) fn work(
             work.added.push(id);
             continue;
         };
-        let pair = Pair {
-            now: base.of_node(id),
-            was,
-            next: target,
-            is: node,
+        let change = NodeChange {
+            running_spec: base.of_node(id),
+            running: was,
+            target_spec: target,
+            target: node,
             owns_nodes,
         };
-        let is_changed = !pair.reasons().is_empty();
+        let is_changed = !change.reasons().is_empty();
         let is_again = again.is_some_and(|done| is_own(target, id) && !done.contains(&id));
         if is_changed || is_again {
             work.replaced.push(id);
@@ -144,7 +147,7 @@ pub(super) fn refuse_the_last(
 
 pub(super) fn settings(target: &Spec, order: &ChangeOrder, kind: RolloutKind, left: &Remains) -> Settings {
     let profile = &target.cluster.rollout;
-    let close_after = order.deadline.map_or(CLOSE_AFTER, Period::duration);
+    let close_after = order.deadline.map_or(DEFAULT_CLOSE_AFTER, Period::duration);
     let judged = kind == RolloutKind::Reload;
     let before = left.order.as_ref().map(|(_, settings)| settings);
     let batch = match (&order.target, before) {

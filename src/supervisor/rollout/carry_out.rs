@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 
 use super::report::ended;
-use super::rollouts::{Apply, Left, Running, SavedRollout};
+use super::rollouts::{Apply, CurrentRollout, DrainProgress, SavedRollout};
 use super::state::{Failure, View};
 use super::steps::Step;
 use crate::api::{DrainOrder, EndedRollout, NodeState, RolloutKind, RolloutResult};
@@ -14,7 +14,7 @@ use crate::base::units::Period;
 use crate::profile::NodeId;
 use crate::supervisor::balancer_link::runtime_sync::NodeHealth;
 use crate::supervisor::change::description::addresses;
-use crate::supervisor::change::mixture::mix;
+use crate::supervisor::change::mixture::mixed_spec;
 use crate::supervisor::connection_count::Connections;
 use crate::supervisor::core::Core;
 use crate::supervisor::drain::state::Drain;
@@ -72,7 +72,11 @@ impl View for Seen<'_> {
 
     fn left(&self, node: NodeId) -> Option<u64> {
         let running = self.0.rollouts.running()?;
-        running.left.get(&node).copied().and_then(Left::connections)
+        running
+            .left
+            .get(&node)
+            .copied()
+            .and_then(DrainProgress::connections)
     }
 
     fn applied(&self) -> Option<Result<(), String>> {
@@ -220,8 +224,8 @@ impl Core {
                     running.apply = Apply::Due;
                 }
             }
-            Step::Await(_) | Step::AwaitAdded(_) => {}
-            Step::Hold(nodes) => self.begin_judging(&nodes),
+            Step::AwaitOthers(_) | Step::AwaitAdded(_) => {}
+            Step::Judge(nodes) => self.begin_judging(&nodes),
             Step::Drain(nodes) => self.drain_for_rollout(&nodes),
             Step::Stop(nodes) => {
                 for node in nodes {
@@ -230,7 +234,7 @@ impl Core {
                     self.apply(id, Event::Stop(sequence, Then::StayStopped), now);
                 }
             }
-            Step::Renew(nodes) => self.renew(&nodes, now),
+            Step::UseTarget(nodes) => self.renew(&nodes, now),
             Step::Start(nodes) => {
                 for node in nodes {
                     if !self.is_stopped_by_drain(node) {
@@ -262,7 +266,10 @@ impl Core {
             return;
         };
         let close_after = running.rollout.settings.close_after;
-        running.left = nodes.iter().map(|node| (*node, Left::default())).collect();
+        running.left = nodes
+            .iter()
+            .map(|node| (*node, DrainProgress::default()))
+            .collect();
         for node in nodes {
             let Some(name) = self.spec.cluster.by_id(*node).map(|node| node.name.clone()) else {
                 continue;
@@ -299,7 +306,7 @@ impl Core {
             of(&self.spec) == of(&running.target)
         };
         if nodes.iter().all(is_in_place) {
-            let spec = mix(&running.target, running.others.clone());
+            let spec = mixed_spec(&running.target, running.others.clone());
             let files = self.files.clone();
             self.replace_spec(spec, files, now);
         }
@@ -311,7 +318,7 @@ impl Core {
             || self.reloads.is_active()
             || self.switches.current().is_some()
             || (self.balanced && !self.children.is_balancer_up());
-        let is_due = |running: &Running| running.apply == Apply::Due;
+        let is_due = |running: &CurrentRollout| running.apply == Apply::Due;
         if waits || !self.rollouts.running().is_some_and(is_due) {
             return;
         }
@@ -388,7 +395,7 @@ impl Core {
         );
         let goes_back = failure.is_of_replacement && running.rollout.order.kind == RolloutKind::Reload;
         if goes_back && running.has_way_back && self.spec.launch.previous.is_some() {
-            self.rollouts.failed = self.rollouts.current.as_ref().map(Running::failed);
+            self.rollouts.failed = self.rollouts.current.as_ref().map(CurrentRollout::failed);
             self.stop_failed(failure, now);
             self.go_back();
         }

@@ -53,7 +53,7 @@ impl Core {
         let Some(running) = &mut self.rollouts.current else {
             return;
         };
-        let is_held = matches!(running.rollout.step(), Some(Step::Hold(_)));
+        let is_held = matches!(running.rollout.step(), Some(Step::Judge(_)));
         let Some(judgement) = running.judgement.as_mut().filter(|it| is_held && !it.is_reading) else {
             return;
         };

@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use super::rollouts::{Rollouts, Running, SavedRollout};
+use super::rollouts::{CurrentRollout, Rollouts, SavedRollout};
 use super::state::Order;
 use super::steps::Step;
 use crate::api::{self, EndedRollout, Refusal, RolloutKind, RolloutResult};
 use crate::base::date::rfc3339;
 
-impl Running {
+impl CurrentRollout {
     /// The rollout for the API.
     pub(in crate::supervisor) fn to_api(&self) -> api::Rollout {
         let rollout = &self.rollout;
@@ -78,7 +78,7 @@ impl Running {
         };
         match step {
             Step::Apply => "the balancer takes over the nodes".to_owned(),
-            Step::Await(_) => format!("all nodes but {names} are waited for"),
+            Step::AwaitOthers(_) => format!("all nodes but {names} are waited for"),
             Step::AwaitAdded(_) => format!("{names} {is} waited for"),
             Step::Drain(nodes) => {
                 let left = nodes.iter().filter_map(|node| self.left.get(node)?.latest());
@@ -89,9 +89,9 @@ impl Running {
                 }
             }
             Step::Stop(_) => format!("{names} {is} being stopped"),
-            Step::Renew(_) | Step::Start(_) => format!("{names} {is} being started"),
+            Step::UseTarget(_) | Step::Start(_) => format!("{names} {is} being started"),
             Step::Ready(_) => format!("{names} {is} getting clients"),
-            Step::Hold(_) => format!("{names} {is} being judged"),
+            Step::Judge(_) => format!("{names} {is} being judged"),
             Step::Forget(_) => format!("{names} {is} gone"),
         }
     }
@@ -117,7 +117,7 @@ impl SavedRollout {
 impl Rollouts {
     /// The rollouts for the API.
     pub(in crate::supervisor) fn to_api(&self) -> api::Rollouts {
-        let current = self.shown().map(Running::to_api);
+        let current = self.shown().map(CurrentRollout::to_api);
         // The way back, or on, is being prepared.
         let goes_on = |shown: api::Rollout| match (&shown.stopped, &self.failed) {
             (Some(why), failed) if self.goes_on => api::Rollout {

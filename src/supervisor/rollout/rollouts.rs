@@ -21,9 +21,9 @@ use crate::supervisor::state_file::Previous;
 /// The rollouts, and what they know of nodes.
 #[derive(Default)]
 pub(in crate::supervisor) struct Rollouts {
-    pub(in crate::supervisor) current: Option<Running>,
+    pub(in crate::supervisor) current: Option<CurrentRollout>,
     /// A rollout that has stopped, while another one follows DNS: it is still gone on with or undone.
-    pub(in crate::supervisor) stopped_before: Option<Running>,
+    pub(in crate::supervisor) stopped_before: Option<CurrentRollout>,
     /// Whether a change without an order is being prepared.
     pub(in crate::supervisor) is_preparing: bool,
     /// How the last one has ended.
@@ -39,7 +39,7 @@ pub(in crate::supervisor) struct Rollouts {
 }
 
 /// A rollout, with what it needs beside its steps.
-pub(in crate::supervisor) struct Running {
+pub(in crate::supervisor) struct CurrentRollout {
     pub(in crate::supervisor) rollout: Rollout,
     /// What all nodes run in the end.
     pub(in crate::supervisor) target: Arc<Spec>,
@@ -60,7 +60,7 @@ pub(in crate::supervisor) struct Running {
     /// Nodes that go.
     pub(in crate::supervisor) removed: BTreeSet<NodeId>,
     /// Connections of the nodes that are being drained.
-    pub(in crate::supervisor) left: BTreeMap<NodeId, Left>,
+    pub(in crate::supervisor) left: BTreeMap<NodeId, DrainProgress>,
     /// The nodes that are judged.
     pub(in crate::supervisor) judgement: Option<Judgement>,
     /// The last lines of the log of the node at which it has stopped.
@@ -84,7 +84,7 @@ pub(in crate::supervisor) enum Apply {
 /// The connections that a drained node has, by the counts that began when the balancer had accepted the
 /// drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::supervisor) struct Left {
+pub(in crate::supervisor) struct DrainProgress {
     since: Option<Instant>,
     connections: Option<u64>,
     /// How many counts in a row have found none.
@@ -119,7 +119,7 @@ pub struct SavedRollout {
 
 impl Rollouts {
     /// The rollout that goes on.
-    pub(in crate::supervisor) fn running(&self) -> Option<&Running> {
+    pub(in crate::supervisor) fn running(&self) -> Option<&CurrentRollout> {
         self.current
             .as_ref()
             .filter(|running| running.rollout.is_running())
@@ -127,18 +127,18 @@ impl Rollouts {
 
     /// The rollout that other orders must not meet. One that waits for the last clients of addresses
     /// that have left DNS may wait for days, and any other order takes it over.
-    pub(in crate::supervisor) fn busy(&self) -> Option<&Running> {
+    pub(in crate::supervisor) fn busy(&self) -> Option<&CurrentRollout> {
         self.running().filter(|running| !running.drains_for_dns())
     }
 
     /// The rollout that is shown, saved, gone on with and undone.
-    pub(super) fn shown(&self) -> Option<&Running> {
+    pub(super) fn shown(&self) -> Option<&CurrentRollout> {
         self.stopped_before.as_ref().or(self.current.as_ref())
     }
 
     /// Whether a change of addresses in DNS may begin, as far as rollouts are concerned.
     pub(in crate::supervisor) fn may_follow_dns(&self) -> bool {
-        let is_free = |running: &Running| !running.is_applying();
+        let is_free = |running: &CurrentRollout| !running.is_applying();
         self.busy().is_none()
             && self.current.as_ref().is_none_or(is_free)
             && self.unfinished.is_none()
@@ -149,13 +149,13 @@ impl Rollouts {
     /// Gives up a rollout that only waits for the last clients of addresses that have left DNS: it
     /// was prepared for another balancer. The next look-up begins it again.
     pub(in crate::supervisor) fn give_up_drain_for_dns(&mut self) {
-        if self.running().is_some_and(Running::drains_for_dns) {
+        if self.running().is_some_and(CurrentRollout::drains_for_dns) {
             self.current = self.stopped_before.take();
         }
     }
 
     /// A rollout is over: one that had stopped before it is the current one again.
-    pub(in crate::supervisor) fn end(&mut self) -> Option<Running> {
+    pub(in crate::supervisor) fn end(&mut self) -> Option<CurrentRollout> {
         let ended = self.current.take();
         self.current = self.stopped_before.take();
         ended
@@ -169,7 +169,7 @@ impl Rollouts {
         if !matches!(change.order.kind, RolloutKind::Undo | RolloutKind::Resolve) {
             self.failed = None;
         }
-        let is_stopped = |running: &Running| !running.rollout.is_running() && !running.is_of_dns();
+        let is_stopped = |running: &CurrentRollout| !running.rollout.is_running() && !running.is_of_dns();
         if change.order.kind != RolloutKind::Resolve {
             self.stopped_before = None;
         } else if self.current.as_ref().is_some_and(is_stopped) {
@@ -184,7 +184,7 @@ impl Rollouts {
         let (added, unfinished) = (&change.work.added, &change.work.unfinished);
         let added = added.iter().chain(unfinished).copied().collect();
         let rollout = Rollout::new(change.order, change.settings, &change.work, change.names);
-        self.current = Some(Running {
+        self.current = Some(CurrentRollout {
             rollout,
             target: change.target,
             others: change.others,
@@ -229,7 +229,7 @@ impl Rollouts {
             .unwrap_or_else(|| "the supervisor has ended".to_owned());
         self.drained = ids(&saved.drained);
         self.failed = saved.undoes;
-        self.current = Some(Running {
+        self.current = Some(CurrentRollout {
             rollout: Rollout::stopped(order, settings, why),
             target: spec.clone(),
             others: Others::new(),
@@ -258,7 +258,7 @@ impl Rollouts {
     /// What is left of the rollout, for the next one.
     pub(in crate::supervisor) fn remains(&self) -> Remains {
         let (shown, current) = (self.shown(), self.current.as_ref());
-        let order = |running: &Running| (running.rollout.order.clone(), running.rollout.settings);
+        let order = |running: &CurrentRollout| (running.rollout.order.clone(), running.rollout.settings);
         Remains {
             order: shown.map(order),
             pending: shown.and_then(|running| running.pending.clone()),
@@ -310,7 +310,7 @@ impl Rollouts {
     }
 }
 
-impl Running {
+impl CurrentRollout {
     /// Whether the balancer is taking over the nodes, which is not interrupted.
     pub(in crate::supervisor) fn is_applying(&self) -> bool {
         self.apply == Apply::InProgress
@@ -329,7 +329,7 @@ impl Running {
     }
 }
 
-impl Left {
+impl DrainProgress {
     /// The balancer has accepted the drain.
     pub(in crate::supervisor) fn accepted(&mut self, now: Instant) {
         self.since.get_or_insert(now);
@@ -358,6 +358,3 @@ impl Left {
         self.connections
     }
 }
-
-/// The time after which connections of drained nodes are closed, if the order does not name it.
-pub(in crate::supervisor) const CLOSE_AFTER: Duration = Duration::from_secs(30);

@@ -25,7 +25,7 @@ const APPLY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Time for processes to end, after which a rollout gives up. Longer than every stop sequence.
 const STOP_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long connections may remain after they were closed; the node is stopped then all the same.
-const LINGER: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a rollout treats nodes and their clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,7 +102,7 @@ pub(in crate::supervisor) trait View {
     fn left(&self, node: NodeId) -> Option<u64>;
     /// The end of the latest [`Step::Apply`].
     fn applied(&self) -> Option<Result<(), String>>;
-    /// Why the nodes in [`Step::Hold`] must not stay, by their figures; `is_over` at the end of the
+    /// Why the nodes in [`Step::Judge`] must not stay, by their figures; `is_over` at the end of the
     /// hold.
     fn objection(&self, is_over: bool) -> Option<String>;
 }
@@ -209,7 +209,7 @@ impl Rollout {
             self.outcome = Some(Ok(()));
             return None;
         };
-        if let Step::Renew(nodes) = &step {
+        if let Step::UseTarget(nodes) = &step {
             self.renewed.extend(nodes);
         }
         let until = self.allowed(&step).map(|allowed| now + allowed);
@@ -227,11 +227,13 @@ impl Rollout {
         let settings = &self.settings;
         Some(match step {
             Step::Apply => APPLY_TIMEOUT,
-            Step::Await(_) | Step::AwaitAdded(_) | Step::Start(_) | Step::Ready(_) => settings.start_timeout,
-            Step::Drain(_) => settings.close_after? + LINGER,
+            Step::AwaitOthers(_) | Step::AwaitAdded(_) | Step::Start(_) | Step::Ready(_) => {
+                settings.start_timeout
+            }
+            Step::Drain(_) => settings.close_after? + CLOSE_TIMEOUT,
             Step::Stop(_) => STOP_TIMEOUT,
-            Step::Hold(_) => settings.hold,
-            Step::Renew(_) | Step::Forget(_) => Duration::ZERO,
+            Step::Judge(_) => settings.hold,
+            Step::UseTarget(_) | Step::Forget(_) => Duration::ZERO,
         })
     }
 
@@ -239,7 +241,7 @@ impl Rollout {
     fn seen(&self, current: &Current, view: &impl View, now: Instant) -> Result<bool, Failure> {
         let is_late = current.until.is_some_and(|until| now >= until);
         match &current.step {
-            Step::Renew(_) | Step::Forget(_) => Ok(true),
+            Step::UseTarget(_) | Step::Forget(_) => Ok(true),
             Step::Apply => match view.applied() {
                 Some(Ok(())) => Ok(true),
                 Some(Err(why)) => Err(outside(None, why)),
@@ -249,8 +251,8 @@ impl Rollout {
                 )),
                 None => Ok(false),
             },
-            Step::Await(nodes) if nodes.iter().all(|node| view.silence(*node).is_some()) => Ok(true),
-            Step::Await(nodes) => match view.failing(nodes) {
+            Step::AwaitOthers(nodes) if nodes.iter().all(|node| view.silence(*node).is_some()) => Ok(true),
+            Step::AwaitOthers(nodes) => match view.failing(nodes) {
                 None => Ok(true),
                 Some((node, why)) if is_late => {
                     let name = self.names(&[node]);
@@ -304,7 +306,7 @@ impl Rollout {
                     Some(_) => Ok(false),
                 }
             }
-            Step::Hold(nodes) => {
+            Step::Judge(nodes) => {
                 all_start(nodes, view, false)?;
                 let mut judged = nodes.iter().filter(|node| !view.is_stopped_by_operator(**node));
                 let silent = judged.find_map(|node| Some((*node, view.silence(*node)?)));

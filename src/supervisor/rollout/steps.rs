@@ -10,7 +10,7 @@ pub(in crate::supervisor) enum Step {
     /// The balancer gets the nodes that there are now.
     Apply,
     /// All nodes but these serve, unless these do not answer anyway.
-    Await(Vec<NodeId>),
+    AwaitOthers(Vec<NodeId>),
     /// The new nodes serve, so that others can go; after a while it is enough that one of them does.
     AwaitAdded(Vec<NodeId>),
     /// The nodes get no new clients, and have no connections any more.
@@ -18,13 +18,13 @@ pub(in crate::supervisor) enum Step {
     /// The nodes are stopped.
     Stop(Vec<NodeId>),
     /// The nodes are described by the target from here on.
-    Renew(Vec<NodeId>),
+    UseTarget(Vec<NodeId>),
     /// The nodes start, and answer.
     Start(Vec<NodeId>),
     /// The nodes get clients again.
     Ready(Vec<NodeId>),
     /// The nodes are judged by what they do with their clients.
-    Hold(Vec<NodeId>),
+    Judge(Vec<NodeId>),
     /// The nodes are not part of the cluster any more.
     Forget(Vec<NodeId>),
 }
@@ -89,7 +89,7 @@ impl Work {
         let (canary, others) = self.replaced.split_at(batches.canary.min(self.replaced.len()));
         if !canary.is_empty() {
             self.replace(canary, &mut steps);
-            steps.push(Step::Hold(self.serving(canary)));
+            steps.push(Step::Judge(self.serving(canary)));
         }
         for batch in others.chunks(batches.batch.max(1)) {
             self.replace(batch, &mut steps);
@@ -111,10 +111,10 @@ impl Work {
         let all = batch.to_vec();
         let running = without(batch, &self.stopped);
         steps.extend([
-            Step::Await(self.serving(batch)),
+            Step::AwaitOthers(self.serving(batch)),
             Step::Drain(running.clone()),
             Step::Stop(self.own(&running)),
-            Step::Renew(all.clone()),
+            Step::UseTarget(all.clone()),
         ]);
         if all.iter().any(|node| self.moved.contains(node)) {
             steps.push(Step::Apply);
@@ -138,14 +138,14 @@ impl Step {
     pub(in crate::supervisor) fn nodes(&self) -> Option<&[NodeId]> {
         match self {
             Step::Apply => None,
-            Step::Await(nodes)
+            Step::AwaitOthers(nodes)
             | Step::AwaitAdded(nodes)
             | Step::Drain(nodes)
             | Step::Stop(nodes)
-            | Step::Renew(nodes)
+            | Step::UseTarget(nodes)
             | Step::Start(nodes)
             | Step::Ready(nodes)
-            | Step::Hold(nodes)
+            | Step::Judge(nodes)
             | Step::Forget(nodes) => Some(nodes),
         }
     }
@@ -154,7 +154,7 @@ impl Step {
     const fn handles(&self) -> bool {
         !matches!(
             self,
-            Step::Apply | Step::Await(_) | Step::AwaitAdded(_) | Step::Forget(_)
+            Step::Apply | Step::AwaitOthers(_) | Step::AwaitAdded(_) | Step::Forget(_)
         )
     }
 }

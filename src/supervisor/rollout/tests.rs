@@ -115,7 +115,7 @@ impl World {
                     });
                 }
             }
-            Step::Await(_) | Step::AwaitAdded(_) | Step::Renew(_) | Step::Hold(_) => {}
+            Step::AwaitOthers(_) | Step::AwaitAdded(_) | Step::UseTarget(_) | Step::Judge(_) => {}
             Step::Drain(nodes) => self.each(nodes, |node| node.is_drained = true),
             Step::Stop(nodes) => self.each(nodes, |node| {
                 node.condition = Condition::Down;
@@ -213,7 +213,7 @@ fn canaries_are_replaced_first_and_held() {
     let mut rollout = rollout(&work, settings(1, 2));
     let mut world = World::of(1..=4);
     let steps = run(&mut rollout, &mut world, &work, 60);
-    let held = steps.iter().position(|step| *step == Step::Hold(ids(&[1])));
+    let held = steps.iter().position(|step| *step == Step::Judge(ids(&[1])));
     let second = steps.iter().position(|step| *step == Step::Drain(ids(&[2, 3])));
     assert!(held.is_some() && held < second, "{steps:?}");
     assert_eq!(rollout.outcome(), Some(&Ok(())));
@@ -251,7 +251,7 @@ fn bad_figures_of_a_canary_stop_the_rollout() {
     let mut rollout = rollout(&work, settings(1, 1));
     let mut world = World::of(1..=2);
     run(&mut rollout, &mut world, &work, 6);
-    assert_eq!(rollout.step(), Some(&Step::Hold(ids(&[1]))));
+    assert_eq!(rollout.step(), Some(&Step::Judge(ids(&[1]))));
     world.objection = Some("12 % of its answers are 5xx".to_owned());
     run(&mut rollout, &mut world, &work, 1);
     assert_eq!(failure(&rollout).unwrap().why, "12 % of its answers are 5xx");
@@ -326,7 +326,7 @@ fn nodes_with_clients_are_judged_first_but_for_those_that_do_not_answer() {
     work.sort_replaced(&BTreeSet::from([NodeId(1), NodeId(2), NodeId(4)]));
     assert_eq!(work.replaced, ids(&[3, 2, 4, 1]));
     let steps = work.steps(Batches { canary: 1, batch: 1 });
-    assert!(steps.contains(&Step::Hold(ids(&[3]))), "{steps:?}");
+    assert!(steps.contains(&Step::Judge(ids(&[3]))), "{steps:?}");
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn a_canary_that_does_not_answer_any_more_has_failed() {
     let mut rollout = rollout(&work, settings(1, 1));
     let mut world = World::of(1..=2);
     run(&mut rollout, &mut world, &work, 6);
-    assert_eq!(rollout.step(), Some(&Step::Hold(ids(&[1]))));
+    assert_eq!(rollout.step(), Some(&Step::Judge(ids(&[1]))));
     world.each(&ids(&[1]), |node| node.condition = Condition::Starting);
     run(&mut rollout, &mut world, &work, 1);
     let failure = failure(&rollout).unwrap();
@@ -480,12 +480,12 @@ proptest! {
                     let away = world.nodes.iter().filter(|(id, node)| node.is_drained && !work.drained.contains(*id));
                     prop_assert!(away.count() + nodes.len() <= most + work.drained.len(), "{step:?}");
                 }
-                if let Step::Renew(nodes) = &step {
+                if let Step::UseTarget(nodes) = &step {
                     for node in nodes {
                         prop_assert!(replaced.insert(*node), "{node:?} is replaced again");
                     }
                 }
-                if let Step::Await(_) = &step {
+                if let Step::AwaitOthers(_) = &step {
                     prop_assert!(rollout.is_running());
                 }
                 world.applied = None;

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::moved_clients::Share;
-use super::replacements::Pair;
+use super::replacements::NodeChange;
 use super::serving::Limited;
 use crate::api::{BalancerChange, ChangePlan, Only};
 use crate::balancer::{self, ReloadBy};
@@ -91,14 +91,14 @@ impl Nodes {
             let Some(was) = now.cluster.node(&is.name) else {
                 continue;
             };
-            let pair = Pair {
-                now: now.of_node(is.id),
-                was,
-                next,
-                is,
+            let change = NodeChange {
+                running_spec: now.of_node(is.id),
+                running: was,
+                target_spec: next,
+                target: is,
                 owns_nodes: facts.owns_nodes,
             };
-            let mut reasons = pair.reasons();
+            let mut reasons = change.reasons();
             if reasons.is_empty() && !facts.is_restart {
                 continue;
             }
