@@ -54,6 +54,11 @@ fn figures(report: &Report) -> Value {
         let ms = |at| Duration::from_micros(times.value_at_quantile(at)).as_secs_f64() * 1e3;
         json!({"p50": ms(0.5), "p99": ms(0.99), "p99_9": ms(0.999), "max": ms(1.0)})
     };
+    // Each time, and how many clients took that long: the difference of two reports is a report, too.
+    let back = report.back.iter_recorded();
+    let back: Vec<(u64, u64)> = back
+        .map(|it| (it.value_iterated_to(), it.count_at_value()))
+        .collect();
     let counts = FaultKind::ALL.map(|kind| (kind.name(), report.count(kind)));
     let faults: Vec<String> = report.first_faults.iter().map(ToString::to_string).collect();
     json!({
@@ -67,7 +72,7 @@ fn figures(report: &Report) -> Value {
         "raced": report.raced,
         "latency_ms": of(&report.latency),
         "closes": report.closes,
-        "back_ms": of(&report.back),
+        "back_micros": back,
         "counts": BTreeMap::from(counts),
         "faults": faults,
     })

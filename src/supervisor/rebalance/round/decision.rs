@@ -48,8 +48,7 @@ impl Progress {
         now: Instant,
     ) -> (Found, Vec<Close>) {
         let loads = &survey.loads;
-        self.clients
-            .count(loads.iter().map(|load| load.connections).sum(), now);
+        self.clients.count(survey.counts(), now);
         let returning = self.clients.away();
         let plan = plan(loads, &survey.groups, self.to, &self.clients.by_node(loads));
         let found = Found {

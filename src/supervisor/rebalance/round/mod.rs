@@ -108,7 +108,8 @@ impl Round {
                 && self.close_one(target).await?
             {
                 let node = close.to.and_then(|to| self.scope.serving.get(to)).cloned();
-                result.closed.push(ClosedClient { at, node });
+                let address = target.client();
+                result.closed.push(ClosedClient { at, address, node });
             }
         }
         Ok(())

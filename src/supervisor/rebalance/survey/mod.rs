@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 
 use super::nginx;
 use super::plan::{Destination, Group, Load};
+use super::returning::Counts;
 use crate::api::Refusal;
 use crate::haproxy_api::{RuntimeError, SessionLine, Socket};
 use crate::platform::Identity;
@@ -46,8 +47,10 @@ pub(in crate::supervisor) type Assigned = BTreeMap<(&'static str, IpAddr), Strin
 /// The connections at one moment.
 #[derive(Clone, Debug, Default)]
 pub(in crate::supervisor) struct Survey {
-    /// The nodes that take clients.
+    /// The nodes that take clients, with their connections.
     pub(in crate::supervisor) loads: Vec<Load>,
+    /// The same connections by client address; `None` where addresses are not shown.
+    pub(in crate::supervisor) clients: Option<BTreeMap<IpAddr, u64>>,
     /// The connections that may be closed, as places in `targets`.
     pub(in crate::supervisor) groups: Vec<Group>,
     pub(in crate::supervisor) targets: Vec<Target>,
@@ -69,6 +72,16 @@ pub(in crate::supervisor) enum Target {
     },
     /// By the kernel.
     Connection(Connection),
+}
+
+impl Target {
+    /// The client's address, where that is shown.
+    pub(super) fn client(&self) -> Option<IpAddr> {
+        match self {
+            Target::Session { session, .. } => Some(session.client.ip()),
+            Target::Connection(_) => None,
+        }
+    }
 }
 
 /// Why connections are not closed.
@@ -127,6 +140,16 @@ impl Survey {
 
     pub(super) fn keep(&mut self, why: Kept) {
         *self.kept.entry(why).or_default() += 1;
+    }
+
+    /// The number of connections by client address.
+    pub(super) fn counts(&self) -> Counts {
+        let Some(clients) = &self.clients else {
+            let all = self.loads.iter().map(|load| load.connections).sum();
+            return [(None, all)].into();
+        };
+        let clients = clients.iter();
+        clients.map(|(address, count)| (Some(*address), *count)).collect()
     }
 
     pub(super) fn count(&mut self, node: usize) {
@@ -236,6 +259,7 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
 
     let backends = reconnect_rules(&spec.cluster, true);
     let mut survey = Survey::empty(scope);
+    let mut clients: BTreeMap<IpAddr, u64> = BTreeMap::new();
     // By process, backend, address and node.
     let mut by_address: BTreeMap<(&PathBuf, &str, IpAddr, usize), usize> = BTreeMap::new();
     for (path, session) in sessions {
@@ -248,6 +272,7 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
             continue;
         };
         survey.count(from);
+        *clients.entry(session.client.ip()).or_default() += 1;
         if let Some(why) = kept(held, rule, scope.streams) {
             survey.keep(why);
             continue;
@@ -286,6 +311,7 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
     if !chosen.is_empty() {
         survey.slow = slow(scope, &chosen).await?;
     }
+    survey.clients = Some(clients);
     Ok(survey)
 }
 

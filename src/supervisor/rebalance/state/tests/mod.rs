@@ -59,6 +59,7 @@ fn with(found: Found, closed: usize) -> RoundResult {
         closed: vec![
             ClosedClient {
                 at: Instant::now(),
+                address: None,
                 node: None
             };
             closed
@@ -193,7 +194,7 @@ fn clients_that_are_not_back_are_shown() {
     let mut state = running(now);
     let doing = |state: &RebalanceState| state.as_rollout().unwrap().doing;
     let mut clients = ReturningClients::default();
-    clients.count(10, now);
+    clients.count([(None, 10)].into(), now);
     state.after(
         1,
         with(
@@ -208,7 +209,7 @@ fn clients_that_are_not_back_are_shown() {
     assert_eq!(doing(&state), "3 of 10 connections are closed");
     in_round(&mut state, 2);
     let mut clients = state.current.as_ref().unwrap().clients.clone();
-    clients.count(8, now);
+    clients.count([(None, 8)].into(), now);
     state.after(
         2,
         with(

@@ -106,7 +106,11 @@ impl SimulatedCluster {
                     self.away.push((now + after, close.to));
                 }
                 let node = close.to.map(|node| format!("n{node}"));
-                result.closed.push(ClosedClient { at: now, node });
+                result.closed.push(ClosedClient {
+                    at: now,
+                    address: None,
+                    node,
+                });
             }
             for (least, count) in self.least.iter_mut().zip(&self.nodes) {
                 *least = (*least).min(*count);
