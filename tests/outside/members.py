@@ -9,6 +9,7 @@ It needs release builds of clusterctl and of the clients:
 RATE, HELD: other numbers of clients. STEPS: only the steps whose titles have one of these parts, which commas separate.
 """
 
+import json
 import os
 import resource
 import signal
@@ -153,26 +154,29 @@ class Members:
     def rebalance(self, clients):
         """Counts what the clients notice of it: the end of a TCP connection at once."""
         before, began = self.variance(), clients.report()
-        code, output, errors = self.command("rebalance", "--over", f"{REBALANCE_SECONDS}s")
+        code, output, errors = self.command("rebalance", "--json", "--over", f"{REBALANCE_SECONDS}s")
         time.sleep(2)
-        after, ended = self.usual_variance(), clients.report()
-        first = int(began["seconds"])
-        closes = {int(at): count for at, count in ended["closes"].items() if int(at) >= first}
-        total, most = sum(closes.values()), max(closes.values(), default=0)
-        back = times_between(began["back_micros"], ended["back_micros"])
-        self.rebalanced = (
-            f"{self.balancer}: variance {before:.1f}% → {after:.1f}%, {total:,} connections closed, at most "
-            f"{most} in a second; back after {quantile(back, 0.5):.1f} ms, p99 {quantile(back, 0.99):.1f} ms, "
-            f"at most {quantile(back, 1):.0f} ms\n{output.strip()}"
-        )
-        if "cannot become even" in errors and total == 0:
+        after, report = self.usual_variance(), clients.report()
+        result = json.loads(output)
+        if result["plan"]["impossible"] and not result["plan"]["begun"]:
             # By the addresses of clients alone, nginx distributes them a little unevenly.
-            self.rebalanced += f"\n{errors.strip()}"
+            self.rebalanced = f"{self.balancer}: {'; '.join(result['plan']['impossible'])}"
             return
-        if code != 0:
-            self.problem("rebalance", errors)
-        if after >= 5:
-            self.problem("rebalance", f"the variance is {after:.1f}%")
+        ended = result["ended"]
+        first = int(began["seconds"])
+        closes = {int(at): count for at, count in report["closes"].items() if int(at) >= first}
+        back = times_between(began["back_micros"], report["back_micros"])
+        self.rebalanced = (
+            f"{self.balancer}: variance {result['plan']['variance_percent']}% → {ended['variance_percent']}%, "
+            f"with requests over HTTP {before:.1f}% → {after:.1f}%; planned {ended['planned']}, at most "
+            f"{ended['per_second']} in a second; closed {ended['closed']}, {ended['most_in_a_second']}; seen by "
+            f"clients {sum(closes.values())}, {max(closes.values(), default=0)}; back after "
+            f"{quantile(back, 0.5):.1f} ms, p99 {quantile(back, 0.99):.1f} ms, at most {quantile(back, 1):.0f} ms"
+        )
+        if code != 0 or ended["variance_percent"] >= 5:
+            self.problem("rebalance", f"{ended['result']}: {ended['reason']} {errors}")
+        if ended["most_in_a_second"] > ended["per_second"]:
+            self.problem("rebalance", f"{ended['most_in_a_second']} closes in a second")
         if quantile(back, 0.99) >= 1_000:
             self.problem("rebalance", f"clients are back after {quantile(back, 0.99):.0f} ms (p99)")
 
