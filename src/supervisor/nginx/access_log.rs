@@ -153,7 +153,7 @@ impl Reader {
         let is_of_it = |log: std::fs::Metadata| log.modified().is_ok_and(|written| written >= start);
         if std::fs::metadata(&former).is_ok_and(is_of_it) {
             // If the rotated file cannot be read, the counts are only lower.
-            let _told_or_not = File::open(former).and_then(|mut log| reader.read(&mut log));
+            let _read_or_not = File::open(former).and_then(|mut log| reader.read(&mut log));
             reader.lines.cut(&mut reader.tally);
             reader.position = 0;
         }

@@ -220,11 +220,11 @@ impl Core {
         self.overrides.under_way.remove(&id);
         // A comparison needs the settings that were sent to the instance.
         let mut nodes = self.spec.cluster.nodes.iter();
-        let is_told_all = self
+        let has_accepted_all = self
             .link
             .accepted(id)
             .is_some_and(|accepted| nodes.all(|node| accepted.contains_key(&node.name)));
-        if !is_told_all {
+        if !has_accepted_all {
             return;
         }
         let mut found = match observation {

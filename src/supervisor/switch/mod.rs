@@ -317,7 +317,7 @@ impl Core {
         let files = self.switches.take_renewed_files();
         let renewed = Prepared::renewed(&self.spec, files.unwrap_or_else(|| self.files.clone()));
         if !self.switches.is_outdated() {
-            let (reply, _nobody_waits) = oneshot::channel();
+            let (reply, _unanswered) = oneshot::channel();
             return self.reload(renewed, reply, now);
         }
         self.switches.set_outdated(false);

@@ -33,7 +33,7 @@ fn accepted(group: &Group) -> u16 {
         if let Some(member) = taken {
             return member;
         }
-        assert!(Instant::now() < deadline, "nobody got it");
+        assert!(Instant::now() < deadline, "no process got it");
         std::thread::yield_now();
     }
 }
