@@ -6,7 +6,7 @@
 //!                                             unusable answer keeps what was
 //! ```
 //!
-//! A start calls [`resolve_missing`] once before [`load_with`](crate::profile::load_with), and the result is
+//! A start calls [`resolve_missing`] once before [`load_with`], and the result is
 //! `Launch::resolved`. From then on the core owns a [`Resolver`], made of the `resolved` of its
 //! launch:
 //!
