@@ -111,7 +111,8 @@ fn statistics_page(now: Deployment<'_>, next: Deployment<'_>) -> Option<String> 
 mod tests {
     use super::*;
     use crate::plan::plan;
-    use crate::platform::{Host, RunDir};
+    use crate::plan::tests::big_host;
+    use crate::platform::RunDir;
     use crate::profile::{Algorithm, DEFAULT, Route, Source, Sticky, load};
     use crate::render::Templates;
     use BalancerKind::{Builtin, Haproxy, Nginx};
@@ -125,19 +126,7 @@ mod tests {
 
     /// The sentences about a switch on a host where everything fits.
     fn switched(cluster: &Cluster, from: BalancerKind, to: BalancerKind) -> Vec<String> {
-        let host = Host {
-            cpus: 8,
-            memory_total: 32 << 30,
-            memory_available: 30 << 30,
-            nofile: 1 << 20,
-            nproc: None,
-            somaxconn: 4096,
-            ephemeral: 10_000..=65_535,
-            reserved: Vec::new(),
-            conntrack: None,
-            ipv6: true,
-            root: false,
-        };
+        let host = big_host();
         let (run_dir, templates) = (RunDir::at("/run/x"), Templates::embedded());
         let clusters = [from, to].map(|kind| cluster.clone().behind(kind));
         let plans = [0, 1].map(|index| plan(&clusters[index], [from, to][index], &host));

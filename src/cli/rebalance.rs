@@ -76,7 +76,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Reb
 fn failure(plan: &RebalancePlan, ended: Option<&EndedRebalance>) -> Option<Failure> {
     if !plan.impossible.is_empty() {
         let because = plan.impossible.join("; ");
-        // With one node there is no difference.
+        // One node cannot differ from others, so a larger `--to` does not help.
         let hint = (plan.nodes.len() > 1).then(|| {
             let possible = (plan.after_percent / 10.0).floor() * 10.0 + 10.0;
             format!("`clusterctl rebalance --to {possible}%` accepts a larger difference")

@@ -229,7 +229,7 @@ fn capacity(cluster: &Cluster, plan: &Plan, host: &Host) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::platform::host::Conntrack;
     use crate::profile::{DEFAULT, Source, load};
@@ -240,7 +240,7 @@ mod tests {
     }
 
     /// A host that fulfils every request of the default profile.
-    pub(super) fn big_host() -> Host {
+    pub(crate) fn big_host() -> Host {
         Host {
             cpus: 8,
             memory_total: 32 << 30,
