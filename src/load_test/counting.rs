@@ -31,7 +31,7 @@ pub(super) async fn count(
 ) -> Counts {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
-        let counts = count_once(order, pool, names).await;
+        let (counts, _) = count_once(order, pool, names).await;
         if counts.agree != Some(false) || Instant::now() > deadline || stop.is_cancelled() {
             return counts;
         }
@@ -49,18 +49,21 @@ pub(super) struct Placement {
     pub(super) all: Count,
     /// How many of all belong to other clients.
     pub(super) others: u64,
+    /// How many of these came, left, or were not at a node yet, while they were counted.
+    pub(super) in_motion: u64,
     /// The source addresses of this test, each with its connections.
     pub(super) addresses: Draws,
 }
 
 /// How connections are distributed over the nodes now.
 pub(super) async fn placement(order: &Order, pool: &WorkerPool, names: &Names) -> Placement {
-    let counts = count_once(order, pool, names).await;
+    let (counts, others) = count_once(order, pool, names).await;
     let addresses = addresses(&pool.locals().await);
     match counts.kernel {
         // Over other protocols the kernel also counts connections that the balancer keeps.
         Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Placement {
             others: all.total.saturating_sub(counts.generator.total),
+            in_motion: in_motion(&all, &counts.generator, others),
             own: counts.generator,
             all,
             addresses,
@@ -69,6 +72,7 @@ pub(super) async fn placement(order: &Order, pool: &WorkerPool, names: &Names) -
             own: counts.generator.clone(),
             all: counts.generator,
             others: 0,
+            in_motion: 0,
             addresses,
         },
     }
@@ -93,7 +97,8 @@ pub(super) fn held(order: &Order, state: &WorkersState, names: &Names) -> Count 
 
 // Private
 
-async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> Counts {
+/// The counts, and the number of other connections at the target before and after.
+async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> (Counts, (u64, u64)) {
     let generator = held(order, &pool.state().await, names);
     let locals: BTreeSet<SocketAddr> = pool.locals().await.into_iter().collect();
     let locals = Arc::new(locals);
@@ -136,7 +141,7 @@ async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> Counts {
         meaning,
     };
     counts.agree = Some(agree(order, &counts, others));
-    counts
+    (counts, others)
 }
 
 /// Runs `f` on a thread of its own.
@@ -215,6 +220,14 @@ fn contains(all: &Count, ours: &Count, (before, after): (u64, u64)) -> bool {
     let strangers = least..=before.max(after);
     let there = all.total.checked_sub(ours.total);
     none_lacks && there.is_some_and(|there| strangers.contains(&there))
+}
+
+/// How many connections of others came or left between both counts at the target, or were at the
+/// target but at no node.
+fn in_motion(all: &Count, ours: &Count, (before, after): (u64, u64)) -> u64 {
+    let at_nodes = all.total.saturating_sub(ours.total);
+    let on_their_way = before.max(after).saturating_sub(at_nodes);
+    before.abs_diff(after).max(on_their_way)
 }
 
 fn meaning(order: &Order) -> Vec<String> {
@@ -297,6 +310,15 @@ mod tests {
         assert!(contains(&sum(5), &ours, (0, 0)));
         assert!(contains(&sum(7), &ours, (2, 2)));
         assert!(!contains(&sum(4), &ours, (0, 0)) && !contains(&sum(6), &ours, (0, 0)));
+    }
+
+    #[test]
+    fn others_that_come_leave_or_are_on_their_way_are_in_motion() {
+        let ours = count_of(&[("a", 2), ("b", 3)]);
+        let of = |there: u64, others| in_motion(&count_of(&[("a", there)]), &ours, others);
+        assert_eq!([of(9, (4, 4)), of(12, (4, 7)), of(10, (7, 4))], [0, 3, 3]);
+        // Two of four have not reached a node.
+        assert_eq!(of(7, (4, 4)), 2);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) fn sample() -> Results {
         distribution: Distribution {
             nodes: Vec::new(),
             others: 0,
+            in_motion: 0,
             mean: 25_000.0,
             min: 24_623,
             max: 25_234,

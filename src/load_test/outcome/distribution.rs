@@ -24,6 +24,7 @@ pub(super) fn distribution(order: &Order, placement: &Placement) -> Distribution
         jain: of_spread(|spread| spread.jain, 1.0),
         nodes,
         others: placement.others,
+        in_motion: placement.in_motion,
         chosen_by: order.cluster.as_ref().and_then(|cluster| cluster.chosen_by),
         chance: order
             .cluster

@@ -16,6 +16,10 @@ pub struct Distribution {
     /// How many of these connections belong to other clients.
     #[serde(default)]
     pub others: u64,
+    /// How many of those came or left while they were counted. Which node's they are is seen by
+    /// some counts and not by others, so a node may differ by its share of them.
+    #[serde(default)]
+    pub in_motion: u64,
     /// Connections per node.
     pub mean: f64,
     /// Connections of the node with the fewest.

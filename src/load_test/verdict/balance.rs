@@ -1,6 +1,6 @@
 //! Whether clients are distributed evenly, and return to their node.
 
-use super::super::results::{Chance, Check, CheckName, Results, Verdict};
+use super::super::results::{Chance, Check, CheckName, Distribution, Results, Verdict};
 use crate::api;
 use crate::base::units::{Percent, grouped};
 use crate::plan::ChosenBy;
@@ -10,7 +10,8 @@ use crate::plan::ChosenBy;
 const ENOUGH_ADDRESSES: f64 = 5.0;
 
 /// Each node must have its share: the variance is below `target`, or, where clients' addresses
-/// decide, as small as chance allows.
+/// decide, as small as chance allows. A node may differ by its share of the connections that came
+/// or left while they were counted.
 pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     let spread = &results.distribution;
     let name = CheckName::Distribution;
@@ -26,8 +27,8 @@ pub(super) fn distribution(results: &Results, target: Percent) -> Check {
         }
         _ => {}
     }
-    let measured = format!("{:.1}%{}", spread.variance_percent, with_others(spread.others));
-    let within = spread.variance_percent < target.get();
+    let measured = format!("{:.1}%{}", spread.variance_percent, with_others(spread));
+    let within = spread.variance_percent - in_motion_percent(spread) < target.get();
     let (verdict, measured) = match (within, spread.chosen_by, &spread.chance) {
         (true, _, _) => (Verdict::Passed, measured),
         (false, Some(ChosenBy::Uri), _) => {
@@ -95,10 +96,20 @@ fn addresses(chance: &Chance) -> String {
     }
 }
 
-fn with_others(others: u64) -> String {
-    match others {
-        0 => String::new(),
-        others => format!(" with {others} connections of others"),
+/// A node's share of the connections in motion, in percent of the mean.
+fn in_motion_percent(spread: &Distribution) -> f64 {
+    let nodes = spread.nodes.len().max(1) as u64;
+    let share = u32::try_from(spread.in_motion.div_ceil(nodes)).unwrap_or(u32::MAX);
+    f64::from(share) / spread.mean * 100.0
+}
+
+fn with_others(spread: &Distribution) -> String {
+    match (spread.others, spread.in_motion) {
+        (0, _) => String::new(),
+        (others, 0) => format!(" with {others} connections of others"),
+        (others, moved) => {
+            format!(" with {others} connections of others, {moved} of which came or left during the count")
+        }
     }
 }
 
@@ -150,6 +161,29 @@ mod tests {
         assert_eq!(judged(&results), (Verdict::Passed, with_others));
         results.distribution.nodes.truncate(1);
         assert_eq!(judged(&results).0, Verdict::Skipped);
+    }
+
+    #[test]
+    fn a_node_may_differ_by_its_share_of_those_that_came_during_the_count() {
+        let mut results = sample();
+        results.distribution.mean = 160.0;
+        results.distribution.variance_percent = 7.5;
+        results.distribution.others = 442;
+        assert_eq!(judged(&results).0, Verdict::Failed);
+        let nodes = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
+        results.distribution.nodes = nodes
+            .map(|name| NodeCount {
+                name: name.to_owned(),
+                connections: 160,
+            })
+            .into();
+        // Four of 160 are 2.5 %.
+        results.distribution.in_motion = 16;
+        assert_eq!(judged(&results).0, Verdict::Failed);
+        results.distribution.in_motion = 17;
+        let measured =
+            "7.5% with 442 connections of others, 17 of which came or left during the count".to_owned();
+        assert_eq!(judged(&results), (Verdict::Passed, measured));
     }
 
     /// A test whose clients had this many addresses, distributed over the nodes by a hash; `p` is
