@@ -154,9 +154,13 @@ fn every_instance_is_found_after_a_supervisor_kill_during_a_takeover() {
     use std::os::unix::fs::PermissionsExt;
 
     let cluster = TestCluster::new();
-    // Takes over slowly.
+    // Takes over when it may: a new process fetches the listeners from the supervisor.
     let slow = cluster.dir().join("haproxy");
-    let script = "#!/bin/sh\ncase \" $* \" in *' -x '*) sleep 1;; esac\nexec /usr/sbin/haproxy \"$@\"\n";
+    let may_begin = cluster.dir().join("may-begin");
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *' -sf '*)\nfor i in $(seq 600); do [ -e {} ] && break; sleep 0.1; done;;\nesac\nexec /usr/sbin/haproxy \"$@\"\n",
+        may_begin.display()
+    );
     fs::write(&slow, script).unwrap();
     fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
     let cluster = cluster
@@ -177,7 +181,16 @@ fn every_instance_is_found_after_a_supervisor_kill_during_a_takeover() {
     signal(supervisor, Signal::SIGKILL);
     eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
     assert!(reload.join().unwrap().is_ok());
-    cluster.ok(&["start", "haproxy"]);
+    let mut start = cluster.command(&["start", "haproxy"]);
+    let start = thread::spawn(move || start.output());
+    eventually("the next supervisor", || {
+        let log = fs::read_to_string(cluster.run_dir().join("logs/supervisor.log")).ok()?;
+        log.contains(&format!("adopted child=\"haproxy\" pid={new}"))
+            .then_some(())
+    });
+    fs::write(may_begin, "").unwrap();
+    let started = start.join().unwrap().unwrap();
+    assert!(started.status.success(), "{started:?}");
     assert_eq!(cluster.status()["balancer"]["pids"], json!([new, old]));
     assert!(held.call("ping", &json!({})).is_ok(), "what the old one holds");
     cluster.ok(&["stop", "--grace", "0"]);
