@@ -19,8 +19,8 @@ pub(crate) enum Command {
     OpenNoMore,
     /// Report the current state.
     Report(oneshot::Sender<Reading>),
-    /// Report the local addresses of the held connections.
-    Locals(oneshot::Sender<Vec<SocketAddr>>),
+    /// Report the local addresses of all connections.
+    Locals(oneshot::Sender<Locals>),
     /// The clients of this node are about to lose it. The answer is their number.
     Fail(NodeId, oneshot::Sender<u32>),
     /// Connections lost from now on do not count as part of the failure.
@@ -29,6 +29,15 @@ pub(crate) enum Command {
     Sample(u32),
     /// Close everything, and return.
     End,
+}
+
+/// The local addresses of connections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Locals {
+    /// Of those that are served.
+    pub(crate) held: Vec<SocketAddr>,
+    /// Of those that are not served yet.
+    pub(crate) opening: Vec<SocketAddr>,
 }
 
 /// The state of a worker.

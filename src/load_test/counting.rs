@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::by_balancer::by_balancer;
+use super::command::Locals;
 use super::names::Names;
 use super::order::{Cluster, Order};
 use super::protocol::Protocol;
@@ -58,7 +59,7 @@ pub(super) struct Placement {
 /// How connections are distributed over the nodes now.
 pub(super) async fn placement(order: &Order, pool: &WorkerPool, names: &Names) -> Placement {
     let (counts, others) = count_once(order, pool, names).await;
-    let addresses = addresses(&pool.locals().await);
+    let addresses = addresses(&pool.locals().await.held);
     match counts.kernel {
         // Over other protocols the kernel also counts connections that the balancer keeps.
         Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Placement {
@@ -100,8 +101,10 @@ pub(super) fn held(order: &Order, state: &WorkersState, names: &Names) -> Count 
 /// The counts, and the number of other connections at the target before and after.
 async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> (Counts, (u64, u64)) {
     let generator = held(order, &pool.state().await, names);
-    let locals: BTreeSet<SocketAddr> = pool.locals().await.into_iter().collect();
-    let locals = Arc::new(locals);
+    let Locals { held, opening } = pool.locals().await;
+    let locals: Arc<BTreeSet<SocketAddr>> =
+        Arc::new(held.into_iter().chain(opening.iter().copied()).collect());
+    let opening = opening.len() as u64;
     let (target, nodes, ours) = (order.target, order.cluster.clone(), Arc::clone(&locals));
     let kernel = blocking(move || {
         let callers = count_callers(target, &ours)?;
@@ -140,7 +143,7 @@ async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> (Counts,
         agree: None,
         meaning,
     };
-    counts.agree = Some(agree(order, &counts, others));
+    counts.agree = Some(agree(order, &counts, opening, others));
     (counts, others)
 }
 
@@ -188,10 +191,11 @@ pub(super) fn total(nodes: Vec<NodeCount>) -> Count {
     }
 }
 
-/// Whether all counts of the same thing are equal, given the number of other connections before and
-/// after.
-fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
-    let at_target = counts.generator.total == counts.to_target;
+/// Whether all counts of the same thing are equal, given the number of own connections that are not
+/// served yet, and that of other connections before and after.
+fn agree(order: &Order, counts: &Counts, opening: u64, others: (u64, u64)) -> bool {
+    let not_served = counts.to_target.checked_sub(counts.generator.total);
+    let at_target = not_served.is_some_and(|connections| connections <= opening);
     if order.protocol != Protocol::Tcp || order.cluster.is_none() {
         return at_target;
     }
@@ -199,15 +203,15 @@ fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
     let at_nodes = |count: &Option<Count>| {
         count
             .as_ref()
-            .is_none_or(|count| contains(count, &counts.generator, others))
+            .is_none_or(|count| contains(count, &counts.generator, opening, others))
     };
     at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer)
 }
 
 /// Whether `all` can be `ours` plus `others`, whose nodes are not known. While others come and go,
 /// some are not at a node yet, or no longer: then none of our own may be missing, and there may be
-/// no more than `others` in addition.
-fn contains(all: &Count, ours: &Count, (before, after): (u64, u64)) -> bool {
+/// no more than `others` in addition. Our own that are `opening` may be at a node or not.
+fn contains(all: &Count, ours: &Count, opening: u64, (before, after): (u64, u64)) -> bool {
     let of_ours = |name: &str| {
         let node = ours.nodes.iter().find(|node| node.name == name);
         node.map_or(0, |node| node.connections)
@@ -217,7 +221,7 @@ fn contains(all: &Count, ours: &Count, (before, after): (u64, u64)) -> bool {
         .iter()
         .all(|node| node.connections >= of_ours(&node.name));
     let least = if before == after { before } else { 0 };
-    let strangers = least..=before.max(after);
+    let strangers = least..=before.max(after) + opening;
     let there = all.total.checked_sub(ours.total);
     none_lacks && there.is_some_and(|there| strangers.contains(&there))
 }
@@ -288,16 +292,18 @@ mod tests {
         assert!(contains(
             &count_of(&[("a", 2), ("b", 3), ("c", 0)]),
             &ours,
+            0,
             (0, 0)
         ));
         assert!(contains(
             &count_of(&[("a", 2), ("b", 3), ("c", 5)]),
             &ours,
+            0,
             (5, 5)
         ));
-        assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, (0, 0)));
-        assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, (0, 0)));
-        assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, (5, 5)));
+        assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, 0, (0, 0)));
+        assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, 0, (0, 0)));
+        assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, 0, (5, 5)));
     }
 
     #[test]
@@ -307,9 +313,9 @@ mod tests {
             total,
             nodes: Vec::new(),
         };
-        assert!(contains(&sum(5), &ours, (0, 0)));
-        assert!(contains(&sum(7), &ours, (2, 2)));
-        assert!(!contains(&sum(4), &ours, (0, 0)) && !contains(&sum(6), &ours, (0, 0)));
+        assert!(contains(&sum(5), &ours, 0, (0, 0)));
+        assert!(contains(&sum(7), &ours, 0, (2, 2)));
+        assert!(!contains(&sum(4), &ours, 0, (0, 0)) && !contains(&sum(6), &ours, 0, (0, 0)));
     }
 
     #[test]
@@ -326,11 +332,26 @@ mod tests {
         let ours = count_of(&[("a", 2), ("b", 3)]);
         for there in 5..=12 {
             assert!(
-                contains(&count_of(&[("a", 2), ("b", there - 2)]), &ours, (4, 7)),
+                contains(&count_of(&[("a", 2), ("b", there - 2)]), &ours, 0, (4, 7)),
                 "{there}"
             );
         }
-        assert!(!contains(&count_of(&[("a", 2), ("b", 11)]), &ours, (4, 7)));
-        assert!(!contains(&count_of(&[("a", 1), ("b", 5)]), &ours, (7, 4)));
+        assert!(!contains(&count_of(&[("a", 2), ("b", 11)]), &ours, 0, (4, 7)));
+        assert!(!contains(&count_of(&[("a", 1), ("b", 5)]), &ours, 0, (7, 4)));
+    }
+
+    #[test]
+    fn own_connections_that_are_not_served_yet_may_be_at_a_node() {
+        let ours = count_of(&[("a", 2), ("b", 3)]);
+        for there in 5..=8 {
+            assert!(contains(
+                &count_of(&[("a", 2), ("b", there - 2)]),
+                &ours,
+                3,
+                (0, 0)
+            ));
+        }
+        assert!(!contains(&count_of(&[("a", 2), ("b", 7)]), &ours, 3, (0, 0)));
+        assert!(!contains(&count_of(&[("a", 2), ("b", 3)]), &ours, 3, (1, 1)));
     }
 }

@@ -1,14 +1,13 @@
 //! All workers together: one command goes to all, and their states are read as one.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Poll;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::command::{Command, Reading};
+use super::command::{Command, Locals, Reading};
 use super::error_counts::Errors;
 use super::names::NodeId;
 use super::tally::Tally;
@@ -90,9 +89,14 @@ impl WorkerPool {
         state
     }
 
-    /// The local addresses of the held connections.
-    pub(super) async fn locals(&self) -> Vec<SocketAddr> {
-        self.ask(Command::Locals).await.concat()
+    /// The local addresses of all connections.
+    pub(super) async fn locals(&self) -> Locals {
+        let mut all = Locals::default();
+        for of_worker in self.ask(Command::Locals).await {
+            all.held.extend(of_worker.held);
+            all.opening.extend(of_worker.opening);
+        }
+        all
     }
 
     /// Announces that the clients of `node` are about to lose it; returns how many there are.

@@ -2,7 +2,7 @@
 
 use super::client::{Phase, Tracking};
 use super::{NodeId, Worker};
-use crate::load_test::command::{Command, Reading};
+use crate::load_test::command::{Command, Locals, Reading};
 
 impl Worker {
     /// Executes the commands in the inbox.
@@ -41,12 +41,17 @@ impl Worker {
         }
     }
 
-    fn locals(&self) -> Vec<std::net::SocketAddr> {
-        let held = self.clients.iter().filter_map(|client| match &client.phase {
-            Phase::Held { connection, .. } => connection.stream.local_addr().ok(),
-            _ => None,
-        });
-        held.collect()
+    fn locals(&self) -> Locals {
+        let mut locals = Locals::default();
+        for client in &self.clients {
+            let (connection, addresses) = match &client.phase {
+                Phase::Waiting => continue,
+                Phase::Opening { connection, .. } => (connection, &mut locals.opening),
+                Phase::Held { connection, .. } => (connection, &mut locals.held),
+            };
+            addresses.extend(connection.stream.local_addr());
+        }
+        locals
     }
 
     fn fail(&mut self, node: NodeId) -> u32 {
