@@ -28,7 +28,7 @@ fn the_full_size_script_runs_at_a_small_size() {
     );
     for row in [
         "| outcome | passed |",
-        "| connections held | 10000 of 10000, for 10 s |",
+        "| connections held | 10000 of 10000, for 1",
         "| counted by generator, balancer, kernel | 10000, 10000, 10000 |",
         "| others touched by it | 0 |",
     ] {
