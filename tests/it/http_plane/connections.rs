@@ -111,6 +111,32 @@ fn a_post_is_not_sent_again_when_a_used_connection_dies() {
 }
 
 #[test]
+fn an_upload_is_not_sent_again_from_its_middle() {
+    let node = Node::serving(|number, connection| {
+        connection.request();
+        connection.send(with_length(200, "ok"));
+        if number == 0 {
+            // It reads no more of the upload than this, and breaks down.
+            connection.head();
+            connection.waits_for_release();
+            connection.reset();
+        }
+    });
+    let plane = plane(&[&node]);
+    let mut client = Raw::connect(&plane);
+    assert_eq!(client.get().body, "ok");
+    client.send("PUT /mcp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n");
+    client.send_until_full("x");
+    node.releases_one();
+    assert_eq!(client.rest(), "");
+    assert_eq!(
+        node.records().len(),
+        1,
+        "the rest of a body came on a new connection"
+    );
+}
+
+#[test]
 fn a_node_that_fails_is_answered_with_502() {
     let node = Node::serving(|_, connection| {
         connection.request();

@@ -108,8 +108,9 @@ pub(super) struct Active {
     pub(super) accepts_gzip: bool,
     /// The answer is held until it is complete, to be compressed.
     pub(super) held: Option<Box<HeldAnswer>>,
-    /// It may be sent again when its node does not answer.
-    pub(super) is_idempotent: bool,
+    /// It may be sent again when its node does not answer: its method allows that, and `request` has
+    /// it from its first byte on.
+    pub(super) is_repeatable: bool,
     /// Idle connections are not used any more.
     pub(super) needs_new_connection: bool,
     /// The node takes no more of the request; it may still answer.

@@ -90,11 +90,12 @@ impl Worker {
         }
         // The server has closed an idle connection just when the request came. Perhaps it has read
         // the request, so only one that may be repeated is sent again.
-        if !active.is_idempotent || !active.request.is_kept() {
+        if !active.is_repeatable || !active.request.is_kept() {
             return Next::End(EndReason::Server);
         }
         active.request.rewind();
         active.needs_new_connection = true;
+        active.node_refuses = false;
         let Stage::Connected { server, lease } = std::mem::replace(&mut active.stage, Stage::New) else {
             return Next::End(EndReason::Server);
         };

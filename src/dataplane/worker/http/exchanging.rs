@@ -263,7 +263,7 @@ impl Worker {
 
     /// A buffer that is not needed any more is used for what goes out next.
     fn recycle(&mut self, active: &mut Active, connection: &ServerConnection) {
-        let may_repeat = active.is_idempotent && connection.uses > 0 && active.exchange.is_request_done();
+        let may_repeat = active.is_repeatable && connection.uses > 0 && active.exchange.is_request_done();
         if active.request.is_empty() && active.request.is_kept() && !may_repeat {
             self.http.out = active.request.take();
         }
@@ -295,6 +295,8 @@ fn pass_request(
         .map_err(Stop::Rejected)?;
     active.bytes.0 += passed.consumed as u64;
     active.needs_more = passed.consumed == 0;
+    // What is left of these bytes takes the place of what was sent before.
+    active.is_repeatable &= out.is_empty() && passed.plain.is_empty();
     if !connection.has_nodelay {
         connection.has_nodelay = true;
         // This fails only on a broken connection, and the next use reports that.

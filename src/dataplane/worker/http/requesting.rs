@@ -192,7 +192,7 @@ impl Worker {
             has_no_session: affinity.has_no_session,
             accepts_gzip: accepts_gzip(request),
             held: None,
-            is_idempotent: is_idempotent(request.method),
+            is_repeatable: is_idempotent(request.method),
             needs_new_connection: false,
             node_refuses: false,
             needs_more: false,
