@@ -137,6 +137,31 @@ fn an_upload_is_not_sent_again_from_its_middle() {
 }
 
 #[test]
+fn what_follows_a_large_answer_is_not_the_next_answer() {
+    let body = "x".repeat(100_000);
+    let large = with_length(200, &body) + &with_length(200, "wrong");
+    let node = Node::serving(move |_, connection| {
+        while let Some((head, _)) = connection.request() {
+            if head.starts_with("GET /mcp/large ") {
+                connection.send(&large);
+            } else {
+                connection.send(with_length(200, "right"));
+            }
+        }
+    });
+    let plane = plane(&[&node]);
+    let mut client = Raw::connect(&plane);
+    let paths = ["/mcp", "/mcp", "/mcp/large", "/mcp"].repeat(10);
+    for path in &paths {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    }
+    for path in &paths {
+        let expected = if *path == "/mcp" { "right" } else { &body };
+        assert!(client.answer().body == expected, "{path}");
+    }
+}
+
+#[test]
 fn a_node_that_fails_is_answered_with_502() {
     let node = Node::serving(|_, connection| {
         connection.request();

@@ -206,8 +206,10 @@ impl Worker {
             let Some(connection) = self.http.servers.take(index) else {
                 continue;
             };
-            // Its last answer was read just now, and its end would have been reported with it.
-            let is_kept = connection.uses > 1 && connection.since + UNCHECKED_MS > self.now;
+            // Its last answer was read just now up to its last byte, and its end would have been reported
+            // with it.
+            let is_read = !connection.readiness.readable;
+            let is_kept = is_read && connection.uses > 1 && connection.since + UNCHECKED_MS > self.now;
             if connection.may_be_idle(self.now) && (is_kept || is_silent(&connection.stream)) {
                 return Some(connection);
             }
