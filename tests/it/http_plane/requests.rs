@@ -122,6 +122,19 @@ fn chunks_that_can_be_read_in_two_ways_are_rejected() {
 }
 
 #[test]
+fn a_request_whose_first_chunk_is_invalid_never_comes_to_the_backend() {
+    let node = Node::answering(with_length(200, "ok"));
+    let plane = plane(&[&node]);
+    let mut client = Raw::connect(&plane);
+    client.send("POST /mcp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n");
+    assert_eq!(client.answer().status, 400);
+    plane.waits_for("FRONTEND", "hrsp_4xx", 1);
+    for column in ["scur", "req_tot", "hrsp_4xx", "h1_open_streams"] {
+        assert_eq!(plane.figure("BACKEND", column), 0, "{column}");
+    }
+}
+
+#[test]
 fn chunk_extensions_are_dropped_and_trailers_filtered() {
     let received = forwarded(
         "POST /mcp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n\

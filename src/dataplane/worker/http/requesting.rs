@@ -98,7 +98,7 @@ impl Worker {
             record.request(&request, length, self.now);
         }
         let limits = self.topology.http_limits;
-        let exchange = match Exchange::begin(&request, &limits) {
+        let mut exchange = match Exchange::begin(&request, &limits) {
             Ok(exchange) => exchange,
             Err(rejection) => return self.reject(client, rejection),
         };
@@ -123,16 +123,27 @@ impl Worker {
             return Next::End(EndReason::NoServer);
         };
         let affinity = affinity(&request, settings, |name| pool.named(name).is_some());
-        let message = self.write_message(client, http, &request, settings, &affinity);
+        let mut message = self.write_message(client, http, &request, settings, &affinity);
+        let consumed = match exchange.pass_request(rest, &limits, &mut message) {
+            Ok(passed) => {
+                message.extend_from_slice(passed.plain);
+                passed.consumed
+            }
+            Err(rejection) => {
+                self.http.out = message;
+                return self.reject(client, rejection);
+            }
+        };
         let active = Box::new(self.active(client, http, backend, exchange, &request, &pool, &affinity));
         if let Some(record) = &mut client.record {
             let mut room = RequestIds::room();
             let made = self.http.request_ids.write(self.serial, &mut room);
             let id = request.header("x-request-id").unwrap_or(made.as_bytes());
             record.routed(active.key.address, id, &backend.name, &affinity);
+            record.first_bytes(consumed, message.len());
         }
         client.enter(Phase::Exchanging(active), self.now);
-        self.begin_exchange(client, message, rest)
+        self.begin_exchange(client, message, &rest[consumed..])
     }
 
     /// The head of the request for the node.
@@ -210,31 +221,18 @@ impl Worker {
         }
     }
 
-    /// Adds the available part of the request's body to `message`, and finds a server.
-    fn begin_exchange(&mut self, client: &mut Client, mut message: Vec<u8>, rest: &[u8]) -> Next {
-        let limits = self.topology.http_limits;
+    /// Finds a server for the request that begins with `message`. `rest` are bytes of its client that
+    /// are not used yet.
+    fn begin_exchange(&mut self, client: &mut Client, message: Vec<u8>, rest: &[u8]) -> Next {
         let Phase::Exchanging(active) = &mut client.phase else {
             return Next::Wait;
         };
         active.backend.counters.begun(self.now);
         active.backend.http.request(self.number, self.now);
-        let consumed = match active.exchange.pass_request(rest, &limits, &mut message) {
-            Ok(passed) => {
-                message.extend_from_slice(passed.plain);
-                if let Some(record) = &mut client.record {
-                    record.first_bytes(passed.consumed, message.len());
-                }
-                passed.consumed
-            }
-            Err(rejection) => {
-                self.http.out = message;
-                return self.reject(client, rejection);
-            }
-        };
         active.bytes.0 += message.len() as u64;
         active.request = Outbox::of(message);
-        if consumed < rest.len() {
-            client.input = rest[consumed..].to_vec();
+        if !rest.is_empty() {
+            client.input = rest.to_vec();
         }
         if client.readiness.input != InputState::Open {
             return Next::End(EndReason::Client);
