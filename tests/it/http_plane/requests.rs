@@ -215,6 +215,21 @@ fn a_request_of_http_1_0_is_forwarded_as_1_1() {
 }
 
 #[test]
+fn the_own_answers_to_http_1_0_announce_that_the_connection_stays() {
+    let node = Node::answering("not HTTP");
+    let plane = plane(&[&node]);
+    let mut client = Raw::connect(&plane);
+    for (path, status) in [("/other", 404), ("/mcp//", 400), ("/mcp", 502)] {
+        client.send(format!("GET {path} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+        let answer = client.answer();
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("connection"), Some("keep-alive"), "{path}");
+    }
+    client.send("GET /other HTTP/1.0\r\n\r\n");
+    assert_eq!(client.answer().header("connection"), Some("close"));
+}
+
+#[test]
 fn heads_and_bodies_have_limits() {
     let node = Node::answering(with_length(200, "ok"));
     let plane = plane_with(&[&node], |config| {

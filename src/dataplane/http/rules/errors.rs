@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use super::routes::Refusal;
+use super::to_client::{ClientConnection, write_connection};
 use crate::mcp::GatewayError;
 use crate::render::errors::BODY_TOO_LARGE_JSON;
 use crate::render::paths::REFUSED_JSON;
@@ -13,9 +14,8 @@ static GATEWAY_ERRORS: LazyLock<[(GatewayError, String); 4]> =
     LazyLock::new(|| GatewayError::ALL.map(|error| (error, error.to_json())));
 
 /// Writes an error with `status` and a body of JSON: one of JSON-RPC where a node was to answer, the
-/// same as rendered for HAProxy. With `close` it announces the end of the connection. An answer to
-/// `HEAD` (`is_head`) has no body.
-pub fn write_error(status: u16, close: bool, is_head: bool, out: &mut Vec<u8>) {
+/// same as rendered for HAProxy. An answer to `HEAD` (`is_head`) has no body.
+pub fn write_error(status: u16, connection: ClientConnection, is_head: bool, out: &mut Vec<u8>) {
     let known = GATEWAY_ERRORS.iter().find(|(error, _)| error.status() == status);
     let (reason, own) = reason_and_body(status);
     let (body, retry_after) = known.map_or((own, None), |(error, json)| (json.as_str(), error.retry_after()));
@@ -26,15 +26,15 @@ pub fn write_error(status: u16, close: bool, is_head: bool, out: &mut Vec<u8>) {
             body,
             retry_after,
         },
-        close,
+        connection,
         is_head,
         out,
     );
 }
 
-/// Writes the answer to a request that goes to no backend; `close` and `is_head` as in
+/// Writes the answer to a request that goes to no backend; `connection` and `is_head` as in
 /// [`write_error`].
-pub fn write_refusal(refusal: Refusal, close: bool, is_head: bool, out: &mut Vec<u8>) {
+pub fn write_refusal(refusal: Refusal, connection: ClientConnection, is_head: bool, out: &mut Vec<u8>) {
     match refusal {
         Refusal::AmbiguousPath => write(
             &Answer {
@@ -43,11 +43,11 @@ pub fn write_refusal(refusal: Refusal, close: bool, is_head: bool, out: &mut Vec
                 body: REFUSED_JSON,
                 retry_after: None,
             },
-            close,
+            connection,
             is_head,
             out,
         ),
-        Refusal::UnknownPath => write_error(404, close, is_head, out),
+        Refusal::UnknownPath => write_error(404, connection, is_head, out),
     }
 }
 
@@ -60,7 +60,7 @@ struct Answer<'a> {
     retry_after: Option<u8>,
 }
 
-fn write(answer: &Answer, close: bool, is_head: bool, out: &mut Vec<u8>) {
+fn write(answer: &Answer, connection: ClientConnection, is_head: bool, out: &mut Vec<u8>) {
     // A `Vec` takes every byte.
     let _written = write!(
         out,
@@ -72,9 +72,7 @@ fn write(answer: &Answer, close: bool, is_head: bool, out: &mut Vec<u8>) {
     if let Some(seconds) = answer.retry_after {
         let _written = write!(out, "Retry-After: {seconds}\r\n");
     }
-    if close {
-        out.extend_from_slice(b"Connection: close\r\n");
-    }
+    write_connection(connection, out);
     out.extend_from_slice(b"\r\n");
     if !is_head {
         out.extend_from_slice(answer.body.as_bytes());
@@ -118,18 +116,18 @@ mod tests {
     #[test]
     fn errors_are_those_that_haproxy_answers() {
         assert_eq!(
-            text(|out| write_error(503, false, false, out)),
+            text(|out| write_error(503, ClientConnection::Default, false, out)),
             "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 87\r\nContent-Type: application/json\r\n\
              Retry-After: 1\r\n\r\n\
              {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":503,\"message\":\"no node can serve this now\"}}"
         );
         assert_eq!(
-            text(|out| write_refusal(Refusal::UnknownPath, false, false, out)),
-            "HTTP/1.1 404 Not Found\r\nContent-Length: 21\r\nContent-Type: application/json\r\n\r\n\
-             {\"error\":\"not found\"}"
+            text(|out| write_refusal(Refusal::UnknownPath, ClientConnection::KeepAlive, false, out)),
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 21\r\nContent-Type: application/json\r\n\
+             Connection: keep-alive\r\n\r\n{\"error\":\"not found\"}"
         );
         assert_eq!(
-            text(|out| write_refusal(Refusal::AmbiguousPath, true, false, out)),
+            text(|out| write_refusal(Refusal::AmbiguousPath, ClientConnection::Close, false, out)),
             "HTTP/1.1 400 Bad Request\r\nContent-Length: 26\r\nContent-Type: application/json\r\n\
              Connection: close\r\n\r\n{\"error\":\"ambiguous path\"}"
         );
@@ -138,7 +136,7 @@ mod tests {
     #[test]
     fn every_error_is_json_and_has_its_length() {
         for status in [400, 404, 408, 413, 429, 431, 500, 501, 502, 503, 504, 505] {
-            let answer = text(|out| write_error(status, true, false, out));
+            let answer = text(|out| write_error(status, ClientConnection::Close, false, out));
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             let json: serde_json::Value = serde_json::from_str(body).unwrap();
             assert!(
@@ -150,7 +148,7 @@ mod tests {
                 head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())),
                 "{head}"
             );
-            let to_head = text(|out| write_error(status, true, true, out));
+            let to_head = text(|out| write_error(status, ClientConnection::Close, true, out));
             assert_eq!(to_head, format!("{head}\r\n\r\n"));
         }
     }

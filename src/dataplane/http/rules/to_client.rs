@@ -4,7 +4,7 @@ use super::cookies;
 use super::headers::{Kind, is_removed, kind, write};
 use super::numbers::write_number;
 use super::redirects::NodeAddresses;
-use crate::dataplane::http::{Framing, Response};
+use crate::dataplane::http::{Framing, Response, Version};
 use crate::dataplane_config::DataplaneHttpBackend;
 
 /// What is written into an answer.
@@ -51,6 +51,18 @@ pub enum ClientConnection {
     KeepAlive,
     /// It carries `WebSocket` from now on.
     Upgrade,
+}
+
+impl ClientConnection {
+    /// What an answer to a request of this version says, after which the connection ends or not.
+    #[must_use]
+    pub const fn after_answer(version: Version, closes: bool) -> ClientConnection {
+        match (version, closes) {
+            (_, true) => ClientConnection::Close,
+            (Version::Http10, false) => ClientConnection::KeepAlive,
+            (Version::Http11, false) => ClientConnection::Default,
+        }
+    }
 }
 
 /// Writes an answer's head for a client.
@@ -117,6 +129,16 @@ pub fn write_interim(response: &Response, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes what an answer says about the client's connection.
+pub(super) fn write_connection(connection: ClientConnection, out: &mut Vec<u8>) {
+    out.extend_from_slice(match connection {
+        ClientConnection::Default => b"",
+        ClientConnection::Close => b"Connection: close\r\n",
+        ClientConnection::KeepAlive => b"Connection: keep-alive\r\n",
+        ClientConnection::Upgrade => b"Connection: upgrade\r\nUpgrade: websocket\r\n",
+    });
+}
+
 // Private
 
 fn write_status(status: u16, reason: &str, out: &mut Vec<u8>) {
@@ -172,15 +194,6 @@ fn write_framing(response: &Response, to: &ToClient, length: Option<&[u8]>, out:
             }
         }
     }
-}
-
-fn write_connection(connection: ClientConnection, out: &mut Vec<u8>) {
-    out.extend_from_slice(match connection {
-        ClientConnection::Default => b"",
-        ClientConnection::Close => b"Connection: close\r\n",
-        ClientConnection::KeepAlive => b"Connection: keep-alive\r\n",
-        ClientConnection::Upgrade => b"Connection: upgrade\r\nUpgrade: websocket\r\n",
-    });
 }
 
 /// Whether a `Cache-Control` header keeps an answer out of caches that clients share.

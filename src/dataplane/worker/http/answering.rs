@@ -11,9 +11,7 @@ use crate::dataplane::frontend::Frontend;
 use crate::dataplane::http::rules::{
     ClientConnection, ClientFraming, ToClient, write_interim, write_response,
 };
-use crate::dataplane::http::{
-    AnswerHead, HeadScan, InvalidAnswer, MAX_HEADERS, Response, Version, parse_response,
-};
+use crate::dataplane::http::{AnswerHead, HeadScan, InvalidAnswer, MAX_HEADERS, Response, parse_response};
 use crate::dataplane::worker::Worker;
 
 /// A body up to this size is copied behind its head: that is cheaper than a vectored write.
@@ -184,11 +182,9 @@ pub(super) fn write_answer(
         session_tag: (settings.names_sessions && !active.has_no_session).then_some(server.name.as_str()),
         set_cookie: (settings.cookie.is_some() && !active.names(server.id)).then_some(server.name.as_str()),
         framing,
-        connection: match (decided, closes, active.exchange.version()) {
-            (AnswerHead::Switched, ..) => ClientConnection::Upgrade,
-            (_, true, _) => ClientConnection::Close,
-            (_, false, Version::Http10) => ClientConnection::KeepAlive,
-            (_, false, Version::Http11) => ClientConnection::Default,
+        connection: match decided {
+            AnswerHead::Switched => ClientConnection::Upgrade,
+            _ => ClientConnection::after_answer(active.exchange.version(), closes),
         },
         is_head: active.exchange.is_head(),
         compressed,

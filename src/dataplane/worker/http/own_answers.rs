@@ -2,7 +2,7 @@
 
 use super::client::{Client, Phase};
 use super::{Next, READ, ROUNDS, flush_output, read};
-use crate::dataplane::http::rules::{Refusal, write_error, write_refusal};
+use crate::dataplane::http::rules::{ClientConnection, Refusal, write_error, write_refusal};
 use crate::dataplane::http::{Exchange, HeadScan, Rejection};
 use crate::dataplane::relay::InputState;
 use crate::dataplane::worker::Worker;
@@ -35,7 +35,7 @@ impl OwnAnswer {
 impl Worker {
     /// Answers, and closes the connection.
     pub(super) fn answer_and_close(&mut self, client: &mut Client, answer: OwnAnswer) -> Next {
-        self.answer(client, answer, true, false)
+        self.answer(client, answer, ClientConnection::Close, false)
     }
 
     /// Answers a request instead of a server. `rest` is what follows its head; the connection stays
@@ -50,13 +50,14 @@ impl Worker {
         let limits = self.topology.http_limits;
         let mut dropped = Vec::new();
         let Ok(passed) = exchange.pass_request(rest, &limits, &mut dropped) else {
-            return self.answer(client, answer, true, exchange.is_head());
+            return self.answer(client, answer, ClientConnection::Close, exchange.is_head());
         };
         let stays = exchange.is_request_done() && exchange.client_persists() && !self.is_last_answer(client);
         if stays && passed.consumed < rest.len() {
             client.input = rest[passed.consumed..].to_vec();
         }
-        self.answer(client, answer, !stays, exchange.is_head())
+        let connection = ClientConnection::after_answer(exchange.version(), !stays);
+        self.answer(client, answer, connection, exchange.is_head())
     }
 
     /// Answers the request in progress, whose server is given up.
@@ -66,10 +67,11 @@ impl Worker {
         };
         let exchange = &active.exchange;
         let stays = exchange.is_request_done() && exchange.client_persists() && !self.is_last_answer(client);
+        let connection = ClientConnection::after_answer(exchange.version(), !stays);
         let is_head = exchange.is_head();
         self.count_own_answer(client, answer);
         self.end_exchange(client);
-        self.send_answer(client, answer, !stays, is_head)
+        self.send_answer(client, answer, connection, is_head)
     }
 
     /// Whether the answer in progress is the last one on its connection.
@@ -107,19 +109,31 @@ impl Worker {
 
     // Private
 
-    fn answer(&mut self, client: &mut Client, answer: OwnAnswer, closes: bool, is_head: bool) -> Next {
+    fn answer(
+        &mut self,
+        client: &mut Client,
+        answer: OwnAnswer,
+        connection: ClientConnection,
+        is_head: bool,
+    ) -> Next {
         self.count_request(client);
         self.count_own_answer(client, answer);
-        self.send_answer(client, answer, closes, is_head)
+        self.send_answer(client, answer, connection, is_head)
     }
 
-    fn send_answer(&mut self, client: &mut Client, answer: OwnAnswer, closes: bool, is_head: bool) -> Next {
+    fn send_answer(
+        &mut self,
+        client: &mut Client,
+        answer: OwnAnswer,
+        connection: ClientConnection,
+        is_head: bool,
+    ) -> Next {
         self.count_request_end(client);
         let mut out = std::mem::take(&mut self.http.out);
         out.clear();
         match answer {
-            OwnAnswer::Refusal(refusal) => write_refusal(refusal, closes, is_head, &mut out),
-            _ => write_error(answer.status(), closes, is_head, &mut out),
+            OwnAnswer::Refusal(refusal) => write_refusal(refusal, connection, is_head, &mut out),
+            _ => write_error(answer.status(), connection, is_head, &mut out),
         }
         client.frontend().bytes.add(self.number, 0, out.len() as u64);
         self.log_own_answer(client, answer, out.len());
@@ -131,7 +145,7 @@ impl Worker {
             return Next::End(EndReason::Client);
         }
         client.last_active = self.now;
-        let phase = if closes {
+        let phase = if connection == ClientConnection::Close {
             client.input = Vec::new();
             Phase::Lingering
         } else {
