@@ -245,6 +245,32 @@ fn when_the_node_goes_the_client_s_connection_ends() {
 }
 
 #[test]
+fn answers_that_break_off_or_become_invalid_are_counted() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+    let node = Node::serving(move |number, connection| {
+        connection.request();
+        connection.send(head);
+        if number > 0 {
+            connection.waits_for_release();
+            connection.send("invalid\r\n");
+        }
+    });
+    let plane = plane(&[&node]);
+    for broken in 1..=2 {
+        let mut client = Raw::connect(&plane);
+        client.send("GET /mcp HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.head();
+        if broken == 2 {
+            node.releases_one();
+        }
+        client.rest();
+        for row in ["node1", "BACKEND"] {
+            plane.waits_for(row, "eresp", broken);
+        }
+    }
+}
+
+#[test]
 fn the_body_of_an_upload_passes_whole() {
     let body = numbers(200_000);
     let expected = body.clone();

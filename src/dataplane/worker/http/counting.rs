@@ -62,12 +62,7 @@ impl Worker {
             OwnAnswer::Rejection(_) => frontend.invalid_request(),
             OwnAnswer::Refusal(Refusal::AmbiguousPath) => frontend.intercepted(),
             OwnAnswer::Gateway(GatewayError::NodeFailed | GatewayError::NodeTimeout) => {
-                if let Phase::Exchanging(active) = &client.phase {
-                    active.backend.http.invalid_response();
-                    if let Some(lease) = active.stage.lease() {
-                        lease.server().http.invalid_response();
-                    }
-                }
+                count_invalid_answer(client);
             }
             OwnAnswer::Gateway(GatewayError::Unavailable) => {}
         }
@@ -84,6 +79,16 @@ impl Worker {
                 why,
                 "an answer is not valid: the client gets 502"
             );
+        }
+    }
+}
+
+/// Counts an answer that was not valid, broke off, or did not arrive.
+pub(super) fn count_invalid_answer(client: &Client) {
+    if let Phase::Exchanging(active) = &client.phase {
+        active.backend.http.invalid_response();
+        if let Some(lease) = active.stage.lease() {
+            lease.server().http.invalid_response();
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::client::{Active, Client, Phase, Stage};
+use super::counting::count_invalid_answer;
 use super::own_answers::OwnAnswer;
 use super::{Next, ServerConnection};
 use crate::dataplane::counters::count;
@@ -82,6 +83,7 @@ impl Worker {
             return Next::End(EndReason::Server);
         };
         if active.is_answered() {
+            count_invalid_answer(client);
             return Next::End(EndReason::Server);
         }
         if !was_reused || active.has_answer_bytes {

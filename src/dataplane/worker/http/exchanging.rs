@@ -4,6 +4,7 @@ use std::io;
 
 use super::bulk::BulkStep;
 use super::client::{Active, Client, Phase, Stage};
+use super::counting::count_invalid_answer;
 use super::outbox::Outbox;
 use super::own_answers::OwnAnswer;
 use super::{Next, READ, ROUNDS, ServerConnection, read};
@@ -98,7 +99,12 @@ impl Worker {
     pub(super) fn give_up(&mut self, client: &mut Client, answer: OwnAnswer, why: EndReason) -> Next {
         match &client.phase {
             Phase::Exchanging(active) if !active.is_answered() => self.answer_in_place(client, answer),
-            _ => Next::End(why),
+            _ => {
+                if why == EndReason::Server {
+                    count_invalid_answer(client);
+                }
+                Next::End(why)
+            }
         }
     }
 
