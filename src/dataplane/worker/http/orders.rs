@@ -79,15 +79,18 @@ impl Worker {
             .map(|client| Open::Http(client.index, client.serial))
     }
 
-    /// Closes one client, unless a request is in progress: its answer closes the client while the
-    /// worker drains. Streams are closed as they are. Returns whether the client is left to itself.
+    /// Closes one client, unless a request is in progress or its answer is not sent yet: an answer closes
+    /// the client while the worker drains. Streams are closed as they are. Returns whether the client is
+    /// left to itself.
     pub(in crate::dataplane::worker) fn close_client(&mut self, index: u32, serial: u64) -> bool {
         let Some(client) = self.http.clients.take(index) else {
             return true;
         };
         let why = match &client.phase {
             _ if client.serial != serial => None,
-            Phase::Requesting(_) if client.input.trim_ascii().is_empty() => Some(EndReason::Finished),
+            Phase::Requesting(_) if client.input.trim_ascii().is_empty() && client.output.is_empty() => {
+                Some(EndReason::Finished)
+            }
             Phase::Tunnel(_) => Some(EndReason::Finished),
             Phase::Exchanging(active) if active.expects_silence() => Some(EndReason::Ordered),
             Phase::Requesting(_) | Phase::Exchanging(_) => {
