@@ -98,6 +98,7 @@ impl Worker {
     fn switched(&mut self, client: &mut Client, out: Vec<u8>, early: &[u8]) -> Stop {
         if let Phase::Exchanging(active) = &mut client.phase {
             active.bytes.1 += out.len() as u64;
+            active.has_sent_answer = true;
         }
         let sent = client
             .output

@@ -285,3 +285,20 @@ fn a_web_socket_is_logged_when_it_ends() {
     assert_eq!(line["bytes_in"], UPGRADE.len() + 9, "{line}");
     assert_eq!(line["bytes_out"], head.len() + 8, "{line}");
 }
+
+#[test]
+fn a_web_socket_that_its_node_resets_ended_after_the_answer() {
+    let node = Node::serving(|_, connection| {
+        connection.head();
+        connection.send(SWITCHED);
+        connection.waits_for_release();
+        connection.reset();
+    });
+    let logged = Logged::start(&[&node], |_| {});
+    let mut client = logged.client();
+    client.send(UPGRADE);
+    client.head();
+    node.releases_one();
+    client.rest();
+    assert_eq!(ending(&logged.line()), (101, "server", "SD"));
+}
