@@ -288,9 +288,10 @@ mod tests {
         rollouts.begin(change(RolloutKind::Resolve, spec, spec, work));
         let rollout = &mut rollouts.current.as_mut().unwrap().rollout;
         let now = Instant::now();
-        assert_eq!(rollout.advance(&WithClients, now), Some(Step::Apply));
-        assert!(matches!(rollout.advance(&WithClients, now), Some(Step::Drain(_))));
-        assert_eq!(rollout.advance(&WithClients, now), None);
+        let mut advance = || rollout.after(rollout.check(&WithClients, now), now);
+        assert_eq!(advance(), Some(Step::Apply));
+        assert!(matches!(advance(), Some(Step::Drain(_))));
+        assert_eq!(advance(), None);
     }
 
     fn kind(running: Option<&CurrentRollout>) -> Option<RolloutKind> {

@@ -102,15 +102,15 @@ impl Core {
         loop {
             self.apply_when_idle(now);
             self.note_drained(now);
-            let Some(mut rollout) = self.rollouts.running().map(|running| running.rollout.clone()) else {
+            let Some(running) = self.rollouts.running() else {
                 return;
             };
-            let begun = rollout.advance(&Seen(self), now);
-            let ended = rollout.outcome().cloned();
-            if let Some(running) = &mut self.rollouts.current {
-                running.rollout = rollout;
-            }
-            match (begun, ended) {
+            let checked = running.rollout.check(&Seen(self), now);
+            let Some(running) = &mut self.rollouts.current else {
+                return;
+            };
+            let begun = running.rollout.after(checked, now);
+            match (begun, running.rollout.outcome().cloned()) {
                 (Some(step), _) => self.begin_step(step, now),
                 (None, Some(Ok(()))) => return self.end_rollout(),
                 (None, Some(Err(failure))) => return self.rollout_failed(&failure, now),

@@ -1,7 +1,7 @@
 //! A rollout in progress: the way from what runs to a target, as a queue of steps.
 //!
 //! ```text
-//!                  begin                 seen
+//!                  begin                 done
 //!  next step ──────────────▶ in progress ─────▶ next step .. none left ──▶ Done
 //!                                │
 //!                                └── died, too late, refused, bad figures ──▶ Stopped
@@ -50,7 +50,7 @@ pub(in crate::supervisor) struct Order {
 }
 
 /// A rollout in progress, or one that has stopped.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::supervisor) struct Rollout {
     pub(in crate::supervisor) order: Order,
     pub(in crate::supervisor) settings: Settings,
@@ -65,7 +65,7 @@ pub(in crate::supervisor) struct Rollout {
     outcome: Option<Result<(), Failure>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Current {
     step: Step,
     /// When the step fails, or ends; `None` for a step without a limit.
@@ -186,24 +186,43 @@ impl Rollout {
         self.current.as_ref()?.until.filter(|_| self.is_running())
     }
 
-    /// Ends the step in progress if that is seen. Returns the step that begins then.
-    pub(in crate::supervisor) fn advance(&mut self, view: &impl View, now: Instant) -> Option<Step> {
+    /// Whether the step in progress is done, as `view` shows; also before the first step.
+    ///
+    /// # Errors
+    /// When the step has failed.
+    pub(in crate::supervisor) fn check(&self, view: &impl View, now: Instant) -> Result<bool, Failure> {
+        match &self.current {
+            Some(current) if self.is_running() => self.is_done(current, view, now),
+            _ => Ok(true),
+        }
+    }
+
+    /// Goes on after a [check](Rollout::check) of the step in progress. Returns the step that begins.
+    pub(in crate::supervisor) fn after(
+        &mut self,
+        checked: Result<bool, Failure>,
+        now: Instant,
+    ) -> Option<Step> {
         if !self.is_running() {
             return None;
         }
-        if let Some(current) = &self.current {
-            match self.seen(current, view, now) {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.current = self.current.take().map(|current| current.without_past_limit(now));
-                    return None;
-                }
-                Err(failure) => {
-                    self.outcome = Some(Err(failure));
-                    return None;
-                }
+        match checked {
+            Ok(true) => self.begin_next(now),
+            Ok(false) => {
+                self.current = self.current.take().map(|current| current.without_past_limit(now));
+                None
+            }
+            Err(failure) => {
+                self.outcome = Some(Err(failure));
+                None
             }
         }
+    }
+
+    // Private
+
+    /// Begins the next step; without one, the rollout is done.
+    fn begin_next(&mut self, now: Instant) -> Option<Step> {
         let Some(step) = self.steps.pop_front() else {
             self.current = None;
             self.outcome = Some(Ok(()));
@@ -219,8 +238,6 @@ impl Rollout {
         });
         Some(step)
     }
-
-    // Private
 
     /// The time that the step may take.
     fn allowed(&self, step: &Step) -> Option<Duration> {
@@ -238,7 +255,7 @@ impl Rollout {
     }
 
     /// Whether the step is done.
-    fn seen(&self, current: &Current, view: &impl View, now: Instant) -> Result<bool, Failure> {
+    fn is_done(&self, current: &Current, view: &impl View, now: Instant) -> Result<bool, Failure> {
         let is_late = current.until.is_some_and(|until| now >= until);
         match &current.step {
             Step::UseTarget(_) | Step::Forget(_) => Ok(true),

@@ -184,12 +184,17 @@ fn rollout_of(kind: RolloutKind, work: &Work, settings: Settings) -> Rollout {
     Rollout::new(order, settings, work, names)
 }
 
+/// Ends the step in progress if it is done. Returns the step that begins then.
+fn advance(rollout: &mut Rollout, world: &World, now: Instant) -> Option<Step> {
+    rollout.after(rollout.check(world, now), now)
+}
+
 /// Lets the rollout go on for so many turns; returns the steps that have begun.
 fn run(rollout: &mut Rollout, world: &mut World, work: &Work, turns: u32) -> Vec<Step> {
     let start = Instant::now();
     let mut begun = Vec::new();
     for turn in 0..turns {
-        while let Some(step) = rollout.advance(world, start + TURN * turn) {
+        while let Some(step) = advance(rollout, world, start + TURN * turn) {
             world.applied = None;
             world.carry_out(&step, &work.added);
             begun.push(step);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::super::steps::{Step, Work};
-use super::{TURN, World, rollout, settings};
+use super::{TURN, World, advance, rollout, settings};
 use crate::profile::NodeId;
 use crate::supervisor::waves::Condition;
 
@@ -71,7 +71,7 @@ proptest! {
                 Chance::Objection => world.objection = Some("bad".to_owned()),
                 Chance::NotApplied => world.applied = Some(Err("refused".to_owned())),
             }
-            while let Some(step) = rollout.advance(&world, now) {
+            while let Some(step) = advance(&mut rollout, &world, now) {
                 if let Step::Drain(nodes) = &step {
                     let away = world.nodes.iter().filter(|(id, node)| node.is_drained && !work.drained.contains(*id));
                     prop_assert!(away.count() + nodes.len() <= most + work.drained.len(), "{step:?}");
@@ -92,7 +92,7 @@ proptest! {
             }
             world.pass_time();
             if !rollout.is_running() {
-                prop_assert!(rollout.advance(&world, now).is_none());
+                prop_assert!(advance(&mut rollout, &world, now).is_none());
                 break;
             }
         }
