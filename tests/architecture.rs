@@ -92,6 +92,8 @@ fn the_supervisors_state_has_owners_with_private_fields() {
         ("overrides/mod.rs", "Overrides"),
         ("shards/mod.rs", "Shards"),
         ("recorder.rs", "Recorder"),
+        ("rollout/rollouts.rs", "Rollouts"),
+        ("rollout/current.rs", "CurrentRollout"),
         ("notifier.rs", "Notifier"),
     ];
     for (file, owner) in owners {

@@ -173,7 +173,7 @@ impl Core {
             };
             let (were_down, filling) = (ids(&record.down), ids(&record.filling));
             core.health.restore(were_down, &filling, now);
-            core.rollouts.unfinished.clone_from(&record.rollout);
+            core.rollouts = Rollouts::saved(record.rollout.clone());
             core.adopt(record, now);
             core.resume_stopping(now);
         } else {
@@ -347,7 +347,7 @@ impl Core {
             CoreEvent::ServerStates { instance, states } => self.server_states(instance, states, now),
             CoreEvent::Reread(outcome) => self.reread(outcome, now),
             CoreEvent::Counted { asked, connections } => {
-                self.count_left(&connections, asked);
+                self.rollouts.count(&connections, asked);
                 self.notifier.counted(&connections);
                 self.settle(&connections);
                 self.counted(&connections, now);

@@ -61,7 +61,7 @@ pub use prepare::{PrepareError, Prepared};
 pub use presence::{Presence, PresenceError};
 pub use recovery::{Lost, Marked};
 pub use resolver::{ResolveError, resolve_missing};
-pub use rollout::rollouts::SavedRollout;
+pub use rollout::saved::SavedRollout;
 pub use run::SIGNAL_GRACE;
 pub use state_file::{ChildRecord, Launch, Previous, Record, RecordError};
 pub use supervise::{SuperviseError, detach, living_pids, supervise, supervise_detached};

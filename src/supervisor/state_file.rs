@@ -28,7 +28,7 @@ use super::listeners::SavedGroup;
 use super::node_environment::NodeEnvironment;
 use super::overrides::SavedOverride;
 use super::recovery::set_aside;
-use super::rollout::rollouts::SavedRollout;
+use super::rollout::saved::SavedRollout;
 use super::switch::state::SavedSwitch;
 use crate::api::Only;
 use crate::balancer::Away;

@@ -13,7 +13,7 @@ use crate::profile::NodeId;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::reload::state::{Reloaded, Reply};
-use crate::supervisor::rollout::rollouts::CurrentRollout;
+use crate::supervisor::rollout::current::CurrentRollout;
 
 /// The error of a change that was prepared for another state of the cluster.
 const OUTDATED: &str = "the cluster has changed since this was prepared";
@@ -31,7 +31,7 @@ impl Core {
             let _client_may_be_gone = reply.send(Err(refusal));
             return;
         }
-        if !change.has_rollout() && self.rollouts.current.is_none() {
+        if !change.has_rollout() && self.rollouts.current().is_none() {
             return self.reload(change.first, reply, now);
         }
         tracing::info!(kind = ?change.order.kind, by = change.order.by, work = ?change.work, "rollout begins");
@@ -45,7 +45,7 @@ impl Core {
         if self.waves.outcome.is_none() || self.shutdown.is_some() {
             return;
         }
-        if let Some(saved) = self.rollouts.unfinished.take() {
+        if let Some(saved) = self.rollouts.take_unfinished() {
             tracing::info!(kind = ?saved.kind, by = saved.by, "the rollout of the previous supervisor goes on");
             let ids = |names: &BTreeSet<String>| -> BTreeSet<NodeId> {
                 let nodes = self.spec.cluster.nodes.iter();
@@ -54,10 +54,10 @@ impl Core {
                     .map(|node| node.id)
                     .collect()
             };
-            let is_failed = saved.undoes.is_some() && saved.kind != RolloutKind::Undo;
+            let is_to_be_undone = saved.is_to_be_undone();
             let goes_on = saved.stopped.is_none();
             self.rollouts.restore(saved, ids, &self.spec);
-            if is_failed {
+            if is_to_be_undone {
                 self.go_back();
             } else if goes_on {
                 self.prepare_change(Cause::Resume);
@@ -73,10 +73,10 @@ impl Core {
 
     /// Prepares a change that no operator has ordered; it begins when it is prepared.
     pub(in crate::supervisor) fn prepare_change(&mut self, cause: Cause) {
-        self.rollouts.goes_on = true;
+        self.rollouts.begin_going_on();
         let (base, snapshot) = (self.spec.clone(), self.snapshot());
-        let running = self.rollouts.current.as_ref().map(|running| &running.rollout);
-        let close_after = running.and_then(|rollout| rollout.settings.close_after);
+        let current = self.rollouts.current();
+        let close_after = current.and_then(CurrentRollout::close_after);
         let target = match cause {
             Cause::Resume => Target::Resume,
             Cause::Failure => Target::Undo,
@@ -87,9 +87,8 @@ impl Core {
             close: close_after.is_some(),
             deadline: close_after.map(Period::from),
             force: true,
-            by: running.map_or_else(String::new, |rollout| rollout.order.by.clone()),
+            by: current.map_or_else(String::new, |current| current.order().by.clone()),
         };
-        self.rollouts.is_preparing = true;
         self.events.spawn(async move {
             let prepared = Change::prepare(base, &order, None, &snapshot).await;
             CoreEvent::ChangePrepared(cause, prepared.map(Box::new))
@@ -103,14 +102,14 @@ impl Core {
         prepared: Result<Box<Change>, Refusal>,
         now: Instant,
     ) {
-        self.rollouts.is_preparing = false;
+        self.rollouts.end_preparing();
         let begun = prepared.and_then(|change| self.begin_prepared(*change, now));
         if begun.as_ref().is_err_and(is_outdated) {
             return self.prepare_change(cause);
         }
         if let Err(refusal) = begun {
             tracing::error!("the rollout does not go on: {}", refusal.error);
-            self.rollouts.note_failure(&refusal.error);
+            self.rollouts.stay_stopped(&refusal.error);
         }
     }
 
@@ -133,10 +132,8 @@ impl Core {
         self.refuse_while_ending()?;
         self.refuse_while_switching()?;
         self.refuse_while_starting()?;
-        let is_way_out = |running: &CurrentRollout| {
-            let kind = running.rollout.order.kind;
-            kind == RolloutKind::Resolve || change.order.kind == RolloutKind::Undo
-        };
+        let is_way_out =
+            |running: &CurrentRollout| running.is_of_dns() || change.order.kind == RolloutKind::Undo;
         if let Some(running) = self
             .rollouts
             .running()
@@ -145,7 +142,7 @@ impl Core {
             return Err(running.refusal());
         }
         let is_as_prepared = Arc::ptr_eq(&change.base, &self.spec)
-            && change.drained == self.rollouts.drained
+            && change.drained == *self.rollouts.drained()
             && change.owns_nodes == self.owns_nodes();
         if change.has_rollout() && !is_as_prepared {
             return Err(Refusal {

@@ -13,7 +13,7 @@ use crate::profile::{Cluster, NodeId, Resolved, load_with};
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::resolver::refused_words;
-use crate::supervisor::rollout::rollouts::CurrentRollout;
+use crate::supervisor::rollout::current::CurrentRollout;
 use crate::supervisor::spec::Spec;
 
 /// Time until a change that has stopped is tried again.
@@ -37,7 +37,7 @@ impl Core {
             force: true,
             by: "DNS".to_owned(),
         };
-        self.rollouts.is_preparing = true;
+        self.rollouts.begin_preparing();
         self.events.spawn(async move {
             let prepared = Change::prepare(base, &order, Some(wanted), &snapshot).await;
             CoreEvent::ResolvePrepared(prepared.map(Box::new))
@@ -50,7 +50,7 @@ impl Core {
         prepared: Result<Box<Change>, Refusal>,
         now: Instant,
     ) {
-        self.rollouts.is_preparing = false;
+        self.rollouts.end_preparing();
         if !self.rollouts.may_follow_dns() {
             return;
         }
@@ -76,8 +76,8 @@ impl Core {
     /// Whether the `wanted` addresses need a change that is neither made nor on its way.
     fn is_due(&self, wanted: &Resolved) -> bool {
         let is_other = *wanted != self.spec.launch.resolved;
-        match &self.rollouts.current {
-            Some(running) if running.is_of_dns() && running.target.launch.resolved == *wanted => {
+        match self.rollouts.current() {
+            Some(running) if running.is_of_dns() && running.target().launch.resolved == *wanted => {
                 has_stopped_long_ago(running)
             }
             Some(_) => is_other,
@@ -111,8 +111,8 @@ pub(super) fn untouched(base: &Spec, target: &Cluster, remains: &Remains) -> BTr
 // Private
 
 fn has_stopped_long_ago(running: &CurrentRollout) -> bool {
-    let since = running.rollout.order.since.elapsed().unwrap_or_default();
-    !running.rollout.is_running() && since >= RETRY_INTERVAL
+    let since = running.order().since.elapsed().unwrap_or_default();
+    !running.is_running() && since >= RETRY_INTERVAL
 }
 
 #[cfg(test)]
@@ -128,7 +128,8 @@ mod tests {
     use crate::supervisor::change::serving::Limited;
     use crate::supervisor::core::model::spec_of;
     use crate::supervisor::prepare::Prepared;
-    use crate::supervisor::rollout::rollouts::{Rollouts, SavedRollout};
+    use crate::supervisor::rollout::rollouts::Rollouts;
+    use crate::supervisor::rollout::saved::SavedRollout;
     use crate::supervisor::rollout::state::{Order, Settings, View};
     use crate::supervisor::rollout::steps::{Batches, Step, Work};
     use crate::supervisor::waves::Condition;
@@ -286,16 +287,16 @@ mod tests {
             ..Work::default()
         };
         rollouts.begin(change(RolloutKind::Resolve, spec, spec, work));
-        let rollout = &mut rollouts.current.as_mut().unwrap().rollout;
+        let current = rollouts.current_mut().unwrap();
         let now = Instant::now();
-        let mut advance = || rollout.after(rollout.check(&WithClients, now), now);
+        let mut advance = || current.after(current.rollout().check(&WithClients, now), now);
         assert_eq!(advance(), Some(Step::Apply));
         assert!(matches!(advance(), Some(Step::Drain(_))));
         assert_eq!(advance(), None);
     }
 
     fn kind(running: Option<&CurrentRollout>) -> Option<RolloutKind> {
-        running.map(|running| running.rollout.order.kind)
+        running.map(CurrentRollout::kind)
     }
 
     #[test]
@@ -309,7 +310,7 @@ mod tests {
         assert_eq!(kind(rollouts.running()), Some(RolloutKind::Resolve));
         assert!(rollouts.busy().is_none() && rollouts.may_follow_dns());
         rollouts.give_up_drain_for_dns();
-        assert!(rollouts.current.is_none());
+        assert!(rollouts.current().is_none());
         rollouts.begin(change(RolloutKind::Scale, &spec, &spec, Work::default()));
         assert!(rollouts.busy().is_some() && !rollouts.may_follow_dns());
         rollouts.give_up_drain_for_dns();
@@ -343,11 +344,11 @@ mod tests {
         assert_eq!(rollouts.to_save(|_| None), Some(stopped));
         // The next change by DNS takes over only the drain.
         draining(&mut rollouts, &spec);
-        assert_eq!(kind(rollouts.end().as_ref()), Some(RolloutKind::Resolve));
-        assert_eq!(kind(rollouts.current.as_ref()), Some(RolloutKind::Remove));
+        assert_eq!(rollouts.end().unwrap().kind, RolloutKind::Resolve);
+        assert_eq!(kind(rollouts.current()), Some(RolloutKind::Remove));
         draining(&mut rollouts, &spec);
         rollouts.begin(change(RolloutKind::Undo, &spec, &spec, Work::default()));
-        assert_eq!(kind(rollouts.end().as_ref()), Some(RolloutKind::Undo));
-        assert!(rollouts.current.is_none());
+        assert_eq!(rollouts.end().unwrap().kind, RolloutKind::Undo);
+        assert!(rollouts.current().is_none());
     }
 }

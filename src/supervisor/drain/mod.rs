@@ -124,7 +124,7 @@ impl Core {
         };
         self.drains.begin(&order.node, drain);
         // A rollout that has drained it does not end the operator's drain.
-        self.rollouts.drained.remove(&node);
+        self.rollouts.remove_drain(node);
         self.write_orders();
         if drain.counts() {
             self.count();
@@ -137,14 +137,14 @@ impl Core {
         self.refuse_while_busy()?;
         let node = self.node_id(&order.node)?;
         if let Some(running) = self.rollouts.running()
-            && self.rollouts.drained.contains(&node)
+            && self.rollouts.drains(node)
         {
             return Err(running.refusal());
         }
         let id = ChildId::Node(node);
         tracing::info!(node = order.node, "ready");
         let drain = self.drains.end(&order.node);
-        self.rollouts.drained.remove(&node);
+        self.rollouts.remove_drain(node);
         if drain.is_some_and(|drain| drain.has_stopped()) {
             let deadline = now + self.spec.launch.timeout.duration();
             self.waves = Waves::new(Verb::Join, vec![vec![id]], deadline);

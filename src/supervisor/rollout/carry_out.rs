@@ -1,21 +1,21 @@
 //! What the core does for the steps of a rollout, and what it sees of their effects.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
-use super::report::ended;
-use super::rollouts::{Apply, CurrentRollout, DrainProgress, SavedRollout};
+use super::current::CurrentRollout;
+use super::drain_progress::DrainProgress;
+use super::saved::SavedRollout;
 use super::state::{Failure, View};
 use super::steps::Step;
-use crate::api::{DrainOrder, EndedRollout, NodeState, RolloutKind, RolloutResult};
-use crate::base::date::rfc3339;
+use crate::api::{DrainOrder, NodeState, RolloutKind};
 use crate::base::units::Period;
 use crate::profile::NodeId;
 use crate::supervisor::balancer_link::runtime_sync::NodeHealth;
 use crate::supervisor::change::description::addresses;
 use crate::supervisor::change::mixture::mixed_spec;
-use crate::supervisor::connection_count::Connections;
 use crate::supervisor::core::Core;
 use crate::supervisor::drain::state::Drain;
 use crate::supervisor::event::CoreEvent;
@@ -62,7 +62,7 @@ impl View for Seen<'_> {
         let nodes = core.spec.cluster.nodes.iter();
         let stays = |node: NodeId| {
             let running = core.rollouts.running();
-            running.is_none_or(|running| running.target.cluster.by_id(node).is_some())
+            running.is_none_or(|running| running.target().cluster.by_id(node).is_some())
         };
         let others = nodes
             .filter(|node| !left_out.contains(&node.id) && !core.drains.has(&node.name) && stays(node.id));
@@ -72,19 +72,11 @@ impl View for Seen<'_> {
 
     fn left(&self, node: NodeId) -> Option<u64> {
         let running = self.0.rollouts.running()?;
-        running
-            .left
-            .get(&node)
-            .copied()
-            .and_then(DrainProgress::connections)
+        running.drain(node).and_then(DrainProgress::connections)
     }
 
     fn applied(&self) -> Option<Result<(), String>> {
-        match &self.0.rollouts.running()?.apply {
-            Apply::Done => Some(Ok(())),
-            Apply::Due | Apply::InProgress => None,
-            Apply::Ended(ended) => Some(ended.clone()),
-        }
+        self.0.rollouts.running()?.applied()
     }
 
     fn objection(&self, is_over: bool) -> Option<String> {
@@ -105,12 +97,12 @@ impl Core {
             let Some(running) = self.rollouts.running() else {
                 return;
             };
-            let checked = running.rollout.check(&Seen(self), now);
-            let Some(running) = &mut self.rollouts.current else {
+            let checked = running.rollout().check(&Seen(self), now);
+            let Some(running) = self.rollouts.current_mut() else {
                 return;
             };
-            let begun = running.rollout.after(checked, now);
-            match (begun, running.rollout.outcome().cloned()) {
+            let begun = running.after(checked, now);
+            match (begun, running.rollout().outcome().cloned()) {
                 (Some(step), _) => self.begin_step(step, now),
                 (None, Some(Ok(()))) => return self.end_rollout(),
                 (None, Some(Err(failure))) => return self.rollout_failed(&failure, now),
@@ -127,13 +119,8 @@ impl Core {
 
     /// The balancer has the nodes that it was to get, or does not.
     pub(in crate::supervisor) fn applied(&mut self, ended: Result<(), String>) {
-        if let Some(running) = &mut self.rollouts.current
-            && running.apply == Apply::InProgress
-        {
-            if ended.is_ok() {
-                running.pending = None;
-            }
-            running.apply = Apply::Ended(ended);
+        if let Some(running) = self.rollouts.current_mut() {
+            running.end_apply(ended);
         }
     }
 
@@ -152,21 +139,12 @@ impl Core {
         }
     }
 
-    /// Connections of nodes were counted, from `asked` on.
-    pub(in crate::supervisor) fn count_left(&mut self, connections: &Connections, asked: Instant) {
-        let Some(running) = &mut self.rollouts.current else {
-            return;
-        };
-        for (node, left) in &mut running.left {
-            if let Some(counted) = connections.get(node) {
-                left.count(counted.tcp + counted.http, asked);
-            }
-        }
-    }
-
     /// Notes which of the nodes that are being drained get no new clients any more.
     fn note_drained(&mut self, now: Instant) {
-        let Some(Step::Drain(nodes)) = self.rollouts.running().and_then(|running| running.rollout.step())
+        let Some(Step::Drain(nodes)) = self
+            .rollouts
+            .running()
+            .and_then(|running| running.rollout().step())
         else {
             return;
         };
@@ -175,16 +153,14 @@ impl Core {
             self.all_accepted(name, |state| state.drained)
         };
         let drained: Vec<NodeId> = nodes.iter().copied().filter(is_drained).collect();
-        if let Some(running) = &mut self.rollouts.current {
-            for (_, left) in running.left.iter_mut().filter(|(node, _)| drained.contains(node)) {
-                left.accepted(now);
-            }
+        if let Some(running) = self.rollouts.current_mut() {
+            running.accept_drain(&drained, now);
         }
     }
 
     /// Whether an operator, and not the rollout, keeps clients from the node.
     fn is_drained_by_operator(&self, node: NodeId) -> bool {
-        self.drains.has(self.spec.node_name(node)) && !self.rollouts.drained.contains(&node)
+        self.drains.has(self.spec.node_name(node)) && !self.rollouts.drains(node)
     }
 
     /// Why the node gets no clients; `None` if it gets some.
@@ -202,9 +178,9 @@ impl Core {
     /// `batch`, and why that is not permitted. The way back begins all the same, and so does a change
     /// that closes connections, because the time without nodes is bounded then.
     fn drained_beside_the_last(&self, batch: &[NodeId]) -> Option<(NodeId, String)> {
-        let rollout = &self.rollouts.running()?.rollout;
-        let goes_on = matches!(rollout.order.kind, RolloutKind::Undo | RolloutKind::Resolve)
-            || rollout.settings.close_after.is_some();
+        let running = self.rollouts.running()?;
+        let goes_on = matches!(running.kind(), RolloutKind::Undo | RolloutKind::Resolve)
+            || running.close_after().is_some();
         let serves = |node: &NodeId| self.why_not_serving(*node).is_none();
         if goes_on || !batch.iter().any(serves) {
             return None;
@@ -220,8 +196,8 @@ impl Core {
         tracing::info!(?step, "rollout");
         match step {
             Step::Apply => {
-                if let Some(running) = &mut self.rollouts.current {
-                    running.apply = Apply::Due;
+                if let Some(running) = self.rollouts.current_mut() {
+                    running.request_apply();
                 }
             }
             Step::AwaitOthers(_) | Step::AwaitAdded(_) => {}
@@ -244,40 +220,32 @@ impl Core {
             }
             Step::Ready(nodes) => {
                 for node in nodes {
-                    let was_drained = self.rollouts.drained.remove(&node);
+                    let was_drained = self.rollouts.remove_drain(node);
                     if let Some(node) = self.spec.cluster.by_id(node).filter(|_| was_drained) {
                         self.drains.end(&node.name);
                     }
                 }
                 self.write_orders();
             }
-            Step::Forget(nodes) => {
-                if let Some(running) = &mut self.rollouts.current {
-                    running.others.retain(|node, _| !nodes.contains(node));
-                }
-                self.rollouts.drained.retain(|node| !nodes.contains(node));
-            }
+            Step::Forget(nodes) => self.rollouts.forget(&nodes),
         }
     }
 
     /// Drains the nodes. A drain by an operator stays as it is.
     fn drain_for_rollout(&mut self, nodes: &[NodeId]) {
-        let Some(running) = &mut self.rollouts.current else {
+        let Some(running) = self.rollouts.current_mut() else {
             return;
         };
-        let close_after = running.rollout.settings.close_after;
-        running.left = nodes
-            .iter()
-            .map(|node| (*node, DrainProgress::default()))
-            .collect();
+        let close_after = running.close_after();
+        running.begin_drain(nodes);
         for node in nodes {
             let Some(name) = self.spec.cluster.by_id(*node).map(|node| node.name.clone()) else {
                 continue;
             };
-            if self.drains.has(&name) && !self.rollouts.drained.contains(node) {
+            if self.is_drained_by_operator(*node) {
                 continue;
             }
-            self.rollouts.drained.insert(*node);
+            self.rollouts.add_drain(*node);
             let order = DrainOrder {
                 node: name.clone(),
                 deadline: close_after.map(Period::from),
@@ -293,20 +261,17 @@ impl Core {
 
     /// The nodes are described by the target from here on.
     fn renew(&mut self, nodes: &[NodeId], now: Instant) {
-        let Some(running) = &mut self.rollouts.current else {
+        let Some(running) = self.rollouts.current_mut() else {
             return;
         };
-        for node in nodes {
-            running.others.remove(node);
-            running.replaced.insert(*node);
-        }
+        running.use_target(nodes);
         // A node that moves gets its new address with the next step.
         let is_in_place = |node: &NodeId| {
             let of = |spec: &Spec| spec.cluster.by_id(*node).map(addresses);
-            of(&self.spec) == of(&running.target)
+            of(&self.spec) == of(running.target())
         };
         if nodes.iter().all(is_in_place) {
-            let spec = mixed_spec(&running.target, running.others.clone());
+            let spec = mixed_spec(running.target(), running.others().clone());
             let files = self.files.clone();
             self.replace_spec(spec, files, now);
         }
@@ -318,18 +283,16 @@ impl Core {
             || self.reloads.is_active()
             || self.switches.current().is_some()
             || (self.balanced && !self.children.is_balancer_up());
-        let is_due = |running: &CurrentRollout| running.apply == Apply::Due;
-        if waits || !self.rollouts.running().is_some_and(is_due) {
+        if waits || !self.rollouts.running().is_some_and(CurrentRollout::is_apply_due) {
             return;
         }
-        let Some(running) = &mut self.rollouts.current else {
+        let Some(running) = self.rollouts.current_mut() else {
             return;
         };
-        running.apply = Apply::InProgress;
-        if let Some(first) = running.first.take() {
+        if let Some(first) = running.begin_apply() {
             return self.begin_apply(first, now);
         }
-        let (target, others) = (running.target.clone(), running.others.clone());
+        let (target, others) = (Arc::clone(running.target()), running.others().clone());
         let now_spec = self.spec.clone();
         self.events.spawn(async move {
             let prepared = Prepared::mixed(&target, others).await;
@@ -353,25 +316,15 @@ impl Core {
 
     /// Everything runs as it was wanted.
     fn end_rollout(&mut self) {
-        let Some(running) = self.rollouts.end() else {
-            return;
-        };
-        let order = running.rollout.order;
-        tracing::info!(kind = ?order.kind, by = order.by, "rolled out");
-        self.rollouts.last = Some(match self.rollouts.failed.take() {
-            Some(failed) => EndedRollout {
-                result: RolloutResult::Undone,
-                ended: rfc3339(SystemTime::now()),
-                ..failed
-            },
-            None => ended(&order, RolloutResult::Done),
-        });
+        if let Some(order) = self.rollouts.end() {
+            tracing::info!(kind = ?order.kind, by = order.by, "rolled out");
+        }
     }
 
     /// Stops a new process that does not answer: it would be started again and again until the way
     /// back reaches it.
     fn stop_failed(&mut self, failure: &Failure, now: Instant) {
-        let node = failure.node.filter(|node| self.rollouts.drained.contains(node));
+        let node = failure.node.filter(|node| self.rollouts.drains(*node));
         let id = node.map(ChildId::Node);
         if let Some(id) = id.filter(|id| !self.children.get(*id).is_some_and(Child::is_up)) {
             let sequence = self.spec.stop_sequence(id, Duration::ZERO, Duration::ZERO);
@@ -383,19 +336,18 @@ impl Core {
         let log = failure
             .node
             .map_or_else(Vec::new, |node| self.last_lines(ChildId::Node(node)));
-        let Some(running) = &mut self.rollouts.current else {
+        let Some(running) = self.rollouts.current_mut() else {
             return;
         };
-        running.log = log;
-        let names = failure.node.map(|node| running.rollout.names(&[node]));
+        running.keep_log(log);
+        let names = failure.node.map(|node| running.rollout().names(&[node]));
         tracing::error!(
             node = names.as_deref().unwrap_or("-"),
             "the rollout has stopped: {}",
             failure.why
         );
-        let goes_back = failure.is_of_replacement && running.rollout.order.kind == RolloutKind::Reload;
-        if goes_back && running.has_way_back && self.spec.launch.previous.is_some() {
-            self.rollouts.failed = self.rollouts.current.as_ref().map(CurrentRollout::failed);
+        if running.goes_back_after(failure) && self.spec.launch.previous.is_some() {
+            self.rollouts.begin_undo();
             self.stop_failed(failure, now);
             self.go_back();
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::current::CurrentRollout;
 use super::figures::{Figures, read_figures};
 use super::gate::{Gate, Limits, ProbeLatency, Verdict};
 use super::steps::Step;
@@ -31,15 +32,15 @@ impl Core {
         let probes = probes.collect();
         let names = nodes.iter().map(|node| self.spec.node_name(*node).to_owned());
         let names = names.collect();
-        let Some(running) = &mut self.rollouts.current else {
+        let Some(running) = self.rollouts.current_mut() else {
             return;
         };
-        let profile = &running.target.cluster.rollout;
+        let profile = &running.target().cluster.rollout;
         let limits = Limits {
             max_errors: profile.max_errors,
             max_p99: profile.max_p99,
         };
-        running.judgement = Some(Judgement {
+        running.begin_judging(Judgement {
             nodes: nodes.iter().copied().collect(),
             gate: Gate::new(limits, names),
             probes,
@@ -50,11 +51,11 @@ impl Core {
 
     /// Asks the balancer for its figures, while nodes are judged.
     pub(in crate::supervisor) fn read_figures(&mut self) {
-        let Some(running) = &mut self.rollouts.current else {
+        let Some(running) = self.rollouts.current_mut() else {
             return;
         };
-        let is_held = matches!(running.rollout.step(), Some(Step::Judge(_)));
-        let Some(judgement) = running.judgement.as_mut().filter(|it| is_held && !it.is_reading) else {
+        let is_held = matches!(running.rollout().step(), Some(Step::Judge(_)));
+        let Some(judgement) = running.judgement_mut().filter(|it| is_held && !it.is_reading) else {
             return;
         };
         let Some(access_log) = self.access_log.clone() else {
@@ -68,8 +69,8 @@ impl Core {
 
     /// The balancer's figures.
     pub(in crate::supervisor) fn figures(&mut self, figures: Result<BTreeMap<String, Figures>, String>) {
-        let running = self.rollouts.current.as_mut();
-        let Some(judgement) = running.and_then(|running| running.judgement.as_mut()) else {
+        let running = self.rollouts.current_mut();
+        let Some(judgement) = running.and_then(CurrentRollout::judgement_mut) else {
             return;
         };
         judgement.is_reading = false;
@@ -81,7 +82,7 @@ impl Core {
 
     /// What speaks against the nodes that are judged; `is_over` at the end of the hold.
     pub(in crate::supervisor) fn objection(&self, is_over: bool) -> Option<String> {
-        let judgement = self.rollouts.current.as_ref()?.judgement.as_ref()?;
+        let judgement = self.rollouts.current()?.judgement()?;
         let latency = |are_judged: bool| {
             let nodes = self
                 .samples()

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::rollouts::{CurrentRollout, Rollouts, SavedRollout};
+use super::current::CurrentRollout;
+use super::rollouts::Rollouts;
+use super::saved::SavedRollout;
 use super::state::Order;
 use super::steps::Step;
 use crate::api::{self, EndedRollout, Refusal, RolloutKind, RolloutResult};
@@ -11,10 +13,10 @@ use crate::base::date::rfc3339;
 impl CurrentRollout {
     /// The rollout for the API.
     pub(in crate::supervisor) fn to_api(&self) -> api::Rollout {
-        let rollout = &self.rollout;
+        let rollout = self.rollout();
         let (step, of) = rollout.progress();
         let nodes = rollout.step().and_then(Step::nodes).unwrap_or_default();
-        let failure = rollout.outcome().and_then(|outcome| outcome.as_ref().err());
+        let failure = self.failure();
         let node = match failure
             .and_then(|failure| failure.node)
             .or(nodes.first().copied())
@@ -31,7 +33,7 @@ impl CurrentRollout {
             by: rollout.order.by.clone(),
             doing: self.doing(),
             stopped: failure.map(|failure| failure.why.clone()),
-            log: self.log.clone(),
+            log: self.log().to_vec(),
         }
     }
 
@@ -42,7 +44,7 @@ impl CurrentRollout {
             reason: shown.stopped,
             node: shown.node,
             log: shown.log,
-            ..ended(&self.rollout.order, RolloutResult::Failed)
+            ..ended(self.order(), RolloutResult::Failed)
         }
     }
 
@@ -66,7 +68,7 @@ impl CurrentRollout {
     }
 
     fn doing(&self) -> String {
-        let rollout = &self.rollout;
+        let rollout = self.rollout();
         let Some(step) = rollout.step() else {
             return "it begins".to_owned();
         };
@@ -81,7 +83,7 @@ impl CurrentRollout {
             Step::AwaitOthers(_) => format!("all nodes but {names} are waited for"),
             Step::AwaitAdded(_) => format!("{names} {is} waited for"),
             Step::Drain(nodes) => {
-                let left = nodes.iter().filter_map(|node| self.left.get(node)?.latest());
+                let left = nodes.iter().filter_map(|node| self.drain(*node)?.latest());
                 match left.reduce(|all, more| all + more) {
                     None => format!("{names} {is} being drained"),
                     Some(1) => format!("{names} {is} being drained: 1 connection"),
@@ -119,8 +121,8 @@ impl Rollouts {
     pub(in crate::supervisor) fn to_api(&self) -> api::Rollouts {
         let current = self.shown().map(CurrentRollout::to_api);
         // The way back, or on, is being prepared.
-        let goes_on = |shown: api::Rollout| match (&shown.stopped, &self.failed) {
-            (Some(why), failed) if self.goes_on => api::Rollout {
+        let goes_on = |shown: api::Rollout| match (&shown.stopped, self.failed()) {
+            (Some(why), failed) if self.goes_on() => api::Rollout {
                 doing: match failed {
                     Some(_) if shown.kind != RolloutKind::Undo => format!("it goes back: {why}"),
                     _ => format!("it goes on: {why}"),
@@ -133,8 +135,8 @@ impl Rollouts {
         api::Rollouts {
             current: current
                 .map(goes_on)
-                .or_else(|| self.unfinished.as_ref().map(SavedRollout::to_api)),
-            last: self.last.clone(),
+                .or_else(|| self.unfinished().map(SavedRollout::to_api)),
+            last: self.last().cloned(),
         }
     }
 }
