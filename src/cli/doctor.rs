@@ -17,7 +17,7 @@ use crate::balancer::{self, FindError};
 use crate::erlang::beam;
 use crate::erlang::erlmcp::{Installation, InstallationError};
 use crate::erlang::otp::{Otp, OtpError};
-use crate::plan::doctor::{BinarySeen, Finding, Level, Prospect, Seen, examine, prospect};
+use crate::plan::doctor::{Finding, Level, Observed, ObservedBinary, Prospect, examine, prospect};
 use crate::plan::{Plan, plan, remedy};
 use crate::platform::executable::Missing;
 use crate::platform::ports::holders;
@@ -37,7 +37,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -
     if args.fix {
         return fix(settings, printer, args).await;
     }
-    let examination = Examination::seen(settings, args, Host::read()).await?;
+    let examination = Examination::observed(settings, args, Host::read()).await?;
     match examination.prospect() {
         Some(prospect) if settings.json => printer.pretty_json(&prospect)?,
         Some(prospect) => printer.data(&report::prospect(&prospect))?,
@@ -63,13 +63,17 @@ async fn fix(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
             .hint("`sudo clusterctl doctor --fix`; without `--fix` any user can run it".to_owned()));
     }
     let host = mended_for();
-    let before = Examination::seen(settings, args, host.clone()).await?.findings();
+    let before = Examination::observed(settings, args, host.clone())
+        .await?
+        .findings();
     let remedies = remedy::gathered(before.iter().flat_map(|finding| &finding.remedies));
     let mut change_printer = ChangePrinter {
         printer: (!settings.json).then_some(printer),
     };
     let changes = apply_remedies(&remedies, &host, &sysctl::Sysctl::default(), &mut change_printer)?;
-    let after = Examination::seen(settings, args, mended_for()).await?.findings();
+    let after = Examination::observed(settings, args, mended_for())
+        .await?
+        .findings();
     if settings.json {
         printer.pretty_json(&FixReply {
             changes: &changes,
@@ -101,13 +105,13 @@ struct Examination {
     cluster: Cluster,
     plan: Plan,
     host: Host,
-    seen: Seen,
+    observed: Observed,
     /// Whether `--connections` was given.
     for_connections: bool,
 }
 
 impl Examination {
-    async fn seen(settings: &Settings, args: &Doctor, host: Host) -> Result<Examination, Failure> {
+    async fn observed(settings: &Settings, args: &Doctor, host: Host) -> Result<Examination, Failure> {
         let run_dir = settings.run_dir()?;
         run_dir.try_path()?;
         let kind = settings.balancer(args.balancer.as_ref())?;
@@ -119,7 +123,7 @@ impl Examination {
             .map(|bound| bound.address)
             .collect();
         let own_pids = own_pids(&run_dir);
-        let seen = Seen {
+        let observed = Observed {
             binaries: binaries(&cluster, kind, &run_dir).await,
             holders: holders(&addresses, &own_pids),
             own_pids: own_pids.into_iter().collect(),
@@ -128,20 +132,20 @@ impl Examination {
             cluster,
             plan,
             host,
-            seen,
+            observed,
             for_connections: args.connections.is_some(),
         })
     }
 
     fn prospect(&self) -> Option<Prospect> {
         self.for_connections
-            .then(|| prospect(&self.cluster, &self.plan, &self.host, &self.seen))
+            .then(|| prospect(&self.cluster, &self.plan, &self.host, &self.observed))
     }
 
     fn findings(&self) -> Vec<Finding> {
         match self.prospect() {
             Some(prospect) => prospect.findings,
-            None => examine(&self.cluster, &self.plan, &self.host, &self.seen),
+            None => examine(&self.cluster, &self.plan, &self.host, &self.observed),
         }
     }
 }
@@ -179,8 +183,8 @@ impl ChangePrinter<'_> {
 
 /// The programs of all balancers that have one, of which the cluster needs that of `kind`, and the
 /// programs of its nodes.
-async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Vec<BinarySeen> {
-    let mut seen = Vec::new();
+async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Vec<ObservedBinary> {
+    let mut observed = Vec::new();
     for available in BalancerKind::ALL {
         let Some(packages) = available.facts().packages else {
             continue;
@@ -193,14 +197,14 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
             Err(error) => Err(Unfit::because(&error, error.hint())),
         };
         let needed = available == kind;
-        seen.push(binary_seen(available.name(), needed, named, found, &install));
+        observed.push(observed_binary(available.name(), needed, named, found, &install));
     }
     if cluster.runtime == Runtime::Erlang {
-        seen.push(erl(cluster, beam::find(&cluster.binaries).await));
+        observed.push(erl(cluster, beam::find(&cluster.binaries).await));
     }
     let environment = NodeEnvironment::read(cluster).unwrap_or_else(|error| {
         let unfit = Unfit::because(&error, Some(error.hint()));
-        seen.push(binary_seen(
+        observed.push(observed_binary(
             "the environment of nodes",
             true,
             None,
@@ -213,34 +217,34 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
         Ok(None) => {}
         Ok(Some(path)) => {
             let found = Ok((path, "a program".to_owned()));
-            seen.push(binary_seen("nodes.command", true, None, found, ""));
+            observed.push(observed_binary("nodes.command", true, None, found, ""));
         }
         Err(error) => {
             let unfit = Unfit::because(&error, Some(error.hint()));
-            seen.push(binary_seen("nodes.command", true, None, Err(unfit), ""));
+            observed.push(observed_binary("nodes.command", true, None, Err(unfit), ""));
         }
     }
     if let Some(wanted) = &cluster.erlmcp {
-        seen.push(erl(cluster, Otp::find(&cluster.binaries).await));
+        observed.push(erl(cluster, Otp::find(&cluster.binaries).await));
         let found = match Installation::find(wanted, &cluster.binaries, run_dir).await {
             Ok(_) => Ok((wanted.path.clone(), "compiled".to_owned())),
             // Already reported.
-            Err(InstallationError::Otp(_)) => return seen,
+            Err(InstallationError::Otp(_)) => return observed,
             Err(error) => Err(Unfit::because(&error, error.hint())),
         };
-        seen.push(binary_seen("erlmcp", true, None, found, ""));
+        observed.push(observed_binary("erlmcp", true, None, found, ""));
     }
-    seen
+    observed
 }
 
-fn erl(cluster: &Cluster, found: Result<Otp, OtpError>) -> BinarySeen {
+fn erl(cluster: &Cluster, found: Result<Otp, OtpError>) -> ObservedBinary {
     let found = match found {
         Ok(found) => Ok((found.erl, format!("OTP {} ({})", found.release, found.version))),
         Err(OtpError::Missing(Missing::NotFound(_))) => Err(Unfit::default()),
         Err(error) => Err(Unfit::because(&error, Some(error.hint()))),
     };
     let install = "apt-get install -y erlang-base";
-    binary_seen("erl", true, cluster.binaries.erl.as_ref(), found, install)
+    observed_binary("erl", true, cluster.binaries.erl.as_ref(), found, install)
 }
 
 /// Why a program cannot serve, other than that it is missing, and how to fix that.
@@ -260,18 +264,18 @@ impl Unfit {
 }
 
 /// The program `name`, as it was `found`: its path and version. A missing program can be installed.
-fn binary_seen(
+fn observed_binary(
     name: &'static str,
     needed: bool,
     named: Option<&PathBuf>,
     found: Result<(PathBuf, String), Unfit>,
     install: &str,
-) -> BinarySeen {
+) -> ObservedBinary {
     let (path, version, unfit) = match found {
         Ok((path, version)) => (Some(path), Some(version), Unfit::default()),
         Err(unfit) => (named.filter(|path| path.exists()).cloned(), None, unfit),
     };
-    BinarySeen {
+    ObservedBinary {
         name,
         path,
         version,

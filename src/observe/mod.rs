@@ -9,7 +9,7 @@ mod metrics;
 mod nginx;
 mod stats;
 
-pub use alerts::{Facts, Failure, NodeFacts, alerts};
+pub use alerts::{Facts, NodeFacts, NodeFailure, alerts};
 pub use distribution::distribution;
 pub use evenness::has_its_share;
 pub use latency::{Sample, Samples, latency};

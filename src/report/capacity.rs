@@ -27,7 +27,7 @@ fn lines(resources: &[Resource]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::plain;
-    use crate::plan::doctor::{self, Seen};
+    use crate::plan::doctor::{self, Observed};
     use crate::plan::plan;
     use crate::platform::Host;
     use crate::platform::host::Conntrack;
@@ -54,7 +54,7 @@ mod tests {
         let mut cluster = load(&Source::read(DEFAULT).unwrap()).unwrap().behind(kind);
         cluster.limits.maxconn = connections;
         let plan = plan(&cluster, kind, &host);
-        let prospect = doctor::prospect(&cluster, &plan, &host, &Seen::default());
+        let prospect = doctor::prospect(&cluster, &plan, &host, &Observed::default());
         plain(&super::prospect(&prospect))
             .split_inclusive('\n')
             .take(14)

@@ -70,12 +70,12 @@ pub(super) struct Waves {
     /// Those that are still to come.
     waiting: VecDeque<Vec<ChildId>>,
     current: Vec<ChildId>,
-    pub(super) outcome: Option<Result<(), Failure>>,
+    pub(super) outcome: Option<Result<(), WaveFailure>>,
 }
 
 /// Why the waves failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(super) struct WaveFailure {
     pub(super) id: ChildId,
     pub(super) reason: String,
 }
@@ -111,7 +111,7 @@ impl Waves {
             wave.retain(|known| *known != id);
         }
         self.waiting.retain(|wave| !wave.is_empty());
-        let failed_by = |outcome: &Result<(), Failure>| outcome.as_ref().is_err_and(|it| it.id == id);
+        let failed_by = |outcome: &Result<(), WaveFailure>| outcome.as_ref().is_err_and(|it| it.id == id);
         if self.outcome.as_ref().is_some_and(failed_by) {
             self.outcome = Some(Ok(()));
         }
@@ -136,7 +136,7 @@ impl Waves {
                 Condition::Down | Condition::Starting if now < self.deadline => continue,
                 Condition::Down | Condition::Starting => "did not answer in time".to_owned(),
             };
-            self.outcome = Some(Err(Failure { id: *id, reason }));
+            self.outcome = Some(Err(WaveFailure { id: *id, reason }));
             return Vec::new();
         }
         if conditions
@@ -277,7 +277,7 @@ impl Core {
         self.balanced = self.children.is_balancer_up();
     }
 
-    fn failed(&self, failure: &Failure) -> api::ProgressState {
+    fn failed(&self, failure: &WaveFailure) -> api::ProgressState {
         let doubt = self
             .children
             .not_ready(failure.id)
@@ -362,7 +362,7 @@ mod tests {
         let mut waves = start(now);
         waves.advance(|_| Condition::Down, now);
         waves.advance(|_| Condition::Dead("exit code 1".into()), now);
-        let failure = Failure {
+        let failure = WaveFailure {
             id: NODES[0],
             reason: "exit code 1".into(),
         };

@@ -1,4 +1,4 @@
-//! The flags and questions of `erlang`.
+//! The flags and queries of `erlang`.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub(in crate::cli) struct Erlang {
     /// Node of this cluster, or the full name of any other, `name@host`
     pub(in crate::cli) node: String,
     #[command(subcommand)]
-    pub(in crate::cli) question: Question,
+    pub(in crate::cli) query: ErlangQuery,
     /// How long the answer may take
     #[arg(long, global = true, value_name = "DURATION", default_value = "5s", value_parser = interval)]
     pub(in crate::cli) timeout: Period,
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Erlang {
 
 /// A query to a BEAM node.
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum Question {
+pub(in crate::cli) enum ErlangQuery {
     /// Show its memory by kind
     Memory,
     /// Show how many processes it has, and which are the largest

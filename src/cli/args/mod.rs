@@ -24,7 +24,7 @@ use clap::Parser;
 pub(super) use change::{Closing, NodeAdd, NodeRemove, NodeVerb, Planning, Reload, Restart, Scale};
 pub(super) use config::{Check, Completions, Doctor, Profile, ProfileVerb, Render};
 pub(super) use drain::{Drain, Ready};
-pub(super) use erlang::{Call, Erlang, Question};
+pub(super) use erlang::{Call, Erlang, ErlangQuery};
 pub(super) use export::{Export, ExportContainer, ExportStop, ExportSystemd, ExportVerb};
 pub(super) use global::Global;
 pub(super) use load_test::LoadTest;

@@ -1,6 +1,6 @@
 //! Changes of what runs: the plan is shown, the operator is asked, and the rollout is followed.
 
-mod asking;
+mod confirmation;
 mod following;
 
 use super::args::{Closing, Planning};
@@ -12,7 +12,7 @@ use super::settings::Settings;
 use crate::api::{ChangeOrder, Changed, Client, ClientError, Target};
 use crate::platform::RunDir;
 use crate::report;
-use asking::Question;
+use confirmation::Confirmation;
 
 /// A change that a command wants.
 pub(super) struct Change {
@@ -57,11 +57,11 @@ impl Change {
         run_dir: &RunDir,
         client: &Client,
     ) -> Result<Outcome, Failure> {
-        let question = Question::new(self.planning, self.closing, self.can_ask && !settings.json);
+        let confirmation = Confirmation::new(self.planning, self.closing, self.can_ask && !settings.json);
         let order = ChangeOrder {
             target: self.target.clone(),
             dry_run: true,
-            close: question.closes(),
+            close: confirmation.closes(),
             deadline: self.closing.deadline,
             force: self.force,
             by: operator(),
@@ -91,10 +91,10 @@ impl Change {
             return Err(Failure::because(plan.impossible.join("\n       "))
                 .hint("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()));
         }
-        if question.has_no_deadline() {
+        if confirmation.has_no_deadline() {
             printer.warning("`--deadline` has no effect without `--close` or `--yes`");
         }
-        if question.is_asked(&plan) && !asking::agrees(printer).await? {
+        if confirmation.is_asked(&plan) && !confirmation::agrees(printer).await? {
             return Ok(Outcome::Declined);
         }
         let order = ChangeOrder {

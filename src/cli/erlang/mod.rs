@@ -6,7 +6,7 @@ mod target;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::args::{self, Question};
+use super::args::{self, ErlangQuery};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
@@ -21,24 +21,24 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Erl
         let target = target::of(settings, args, deadline).await?;
         Ok(Connection::open(&target, deadline).await?)
     };
-    match &args.question {
-        Question::Memory => {
+    match &args.query {
+        ErlangQuery::Memory => {
             let vitals = ask().await?.vitals(deadline).await?;
             show(settings, printer, &vitals, report::erlang_memory)
         }
-        Question::Processes => {
+        ErlangQuery::Processes => {
             let processes = ask().await?.processes(deadline).await?;
             show(settings, printer, &processes, report::erlang_processes)
         }
-        Question::Ports => {
+        ErlangQuery::Ports => {
             let ports = ask().await?.ports(deadline).await?;
             show(settings, printer, &ports, report::erlang_ports)
         }
-        Question::Nodes => {
+        ErlangQuery::Nodes => {
             let nodes = ask().await?.nodes(deadline).await?;
             show(settings, printer, &nodes, report::erlang_nodes)
         }
-        Question::Call(typed) => {
+        ErlangQuery::Call(typed) => {
             // The arguments are checked before any node is contacted.
             let call = call::Typed::read(typed)?;
             call.run(settings, printer, ask().await?, deadline).await

@@ -28,14 +28,14 @@ pub struct Facts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeFacts {
     /// Its failure, until it gets clients again.
-    pub failure: Option<Failure>,
+    pub failure: Option<NodeFailure>,
     /// Whether others changed its settings at the balancer.
     pub is_set_outside: bool,
 }
 
 /// A node's failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct NodeFailure {
     /// Whether it died or hung.
     pub cause: FailoverCause,
     /// Why, as far as that is known.

@@ -1,6 +1,6 @@
 //! A node that does not serve although no order says so.
 
-use super::{Case, Failure, NodeFacts, about};
+use super::{Case, NodeFacts, NodeFailure, about};
 use crate::api::{Alert, AlertKind, FailoverCause, Node, NodeState};
 use crate::profile::Targets;
 
@@ -60,7 +60,7 @@ fn what_is_wrong(node: &Node, facts: &NodeFacts) -> Option<(AlertKind, String)> 
 }
 
 /// The alert about a node that has failed and recovers; `now` is the step that it is at.
-fn recovering(node: &Node, failure: &Failure, now: &str) -> (AlertKind, String) {
+fn recovering(node: &Node, failure: &NodeFailure, now: &str) -> (AlertKind, String) {
     let (kind, what) = match failure.cause {
         FailoverCause::Died => (AlertKind::NodeDied, "died"),
         FailoverCause::Hung if node.external => (AlertKind::NodeDown, "was silent"),
@@ -84,7 +84,7 @@ mod tests {
 
     fn failure(cause: FailoverCause, why: &str) -> NodeFacts {
         NodeFacts {
-            failure: Some(Failure {
+            failure: Some(NodeFailure {
                 cause,
                 why: (!why.is_empty()).then(|| why.to_owned()),
                 is_overdue: false,

@@ -1,6 +1,6 @@
 //! The single checks.
 
-use super::{BinarySeen, Finding, Level, Resource, Seen};
+use super::{Finding, Level, Observed, ObservedBinary, Resource};
 use crate::plan::BalancerPlan;
 use crate::plan::demand::Load;
 use crate::plan::fix;
@@ -43,41 +43,41 @@ pub(super) fn connections(case: &Case, tightest: Option<&Resource>) -> Finding {
 }
 
 /// Whether a program is installed and usable.
-pub(super) fn binary(seen: &BinarySeen) -> Finding {
-    let detail = match (&seen.path, &seen.problem) {
-        (None, None) if seen.needed => "not found".to_owned(),
+pub(super) fn binary(observed: &ObservedBinary) -> Finding {
+    let detail = match (&observed.path, &observed.problem) {
+        (None, None) if observed.needed => "not found".to_owned(),
         (None, None) => "not found, and not needed by this profile".to_owned(),
         (None, Some(problem)) => problem.clone(),
         (Some(path), problem) => {
-            let version = seen.version.as_deref().unwrap_or("of unknown version");
+            let version = observed.version.as_deref().unwrap_or("of unknown version");
             let problem = problem
                 .as_ref()
                 .map_or_else(String::new, |problem| format!(": {problem}"));
             format!("{version} at {}{problem}", path.display())
         }
     };
-    let fit = seen.path.is_some() && seen.problem.is_none();
-    let level = match seen.needed {
+    let fit = observed.path.is_some() && observed.problem.is_none();
+    let level = match observed.needed {
         _ if fit => Level::Ok,
         true => Level::Fail,
         // A program that is not needed can be missing; a broken one deserves a warning.
-        false if seen.problem.is_some() => Level::Warn,
+        false if observed.problem.is_some() => Level::Warn,
         false => Level::Ok,
     };
     Finding {
-        check: seen.name.to_owned(),
+        check: observed.name.to_owned(),
         level,
         detail,
-        fix: (level != Level::Ok).then(|| seen.fix.clone()),
+        fix: (level != Level::Ok).then(|| observed.fix.clone()),
         remedies: Vec::new(),
     }
 }
 
 /// One finding for each port that another program holds, or one for all free ports.
-pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
+pub(super) fn ports(case: &Case, observed: &Observed) -> Vec<Finding> {
     let bound = case.plan.bound(case.cluster);
-    let is_own = |holder: &Holder| holder.pid.is_some_and(|pid| seen.own_pids.contains(&pid));
-    let taken: Vec<Finding> = seen
+    let is_own = |holder: &Holder| holder.pid.is_some_and(|pid| observed.own_pids.contains(&pid));
+    let taken: Vec<Finding> = observed
         .holders
         .iter()
         .filter(|(_, holder)| !is_own(holder))
@@ -99,7 +99,7 @@ pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
     if !taken.is_empty() {
         return taken;
     }
-    let detail = match seen.holders.len() {
+    let detail = match observed.holders.len() {
         0 => format!("all {} are free", bound.len()),
         ours => format!("{ours} are held by this running cluster; the others are free"),
     };

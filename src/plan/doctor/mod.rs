@@ -18,9 +18,9 @@ pub use resources::Resource;
 
 /// The facts that the checks need.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct Observed {
     /// The programs that clusters run.
-    pub binaries: Vec<BinarySeen>,
+    pub binaries: Vec<ObservedBinary>,
     /// Those of our addresses that are in use:
     /// [`platform::ports::holders`](crate::platform::ports::holders) of [`Plan::bound`].
     pub holders: Vec<(SocketAddr, Holder)>,
@@ -30,7 +30,7 @@ pub struct Seen {
 
 /// One program.
 #[derive(Clone, Debug)]
-pub struct BinarySeen {
+pub struct ObservedBinary {
     /// Its name.
     pub name: &'static str,
     /// Its path, if it is installed.
@@ -88,10 +88,10 @@ pub enum Level {
 
 /// Checks everything for all connections that the profile requests.
 #[must_use]
-pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<Finding> {
+pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, observed: &Observed) -> Vec<Finding> {
     let case = case(cluster, plan, host);
-    let mut findings: Vec<Finding> = seen.binaries.iter().map(checks::binary).collect();
-    findings.extend(checks::ports(&case, seen));
+    let mut findings: Vec<Finding> = observed.binaries.iter().map(checks::binary).collect();
+    findings.extend(checks::ports(&case, observed));
     findings.extend(checks::limits(&case));
     findings
 }
@@ -99,13 +99,13 @@ pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<
 /// Checks everything for a user who asks whether the profile's `limits.maxconn` connections fit: if
 /// they do not, that is a failure.
 #[must_use]
-pub fn prospect(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Prospect {
+pub fn prospect(cluster: &Cluster, plan: &Plan, host: &Host, observed: &Observed) -> Prospect {
     let case = case(cluster, plan, host);
     let resources = resources::all(&case);
     let tightest = resources::tightest(&case, &resources);
     let fits = tightest.is_none();
     let mut findings = vec![checks::connections(&case, tightest)];
-    findings.extend(examine(cluster, plan, host, seen));
+    findings.extend(examine(cluster, plan, host, observed));
     Prospect {
         connections: case.load.total,
         fits,
@@ -159,13 +159,13 @@ mod tests {
     use super::*;
     use crate::profile::BalancerKind;
 
-    fn examined(host: &Host, seen: &Seen) -> Vec<Finding> {
+    fn examined(host: &Host, observed: &Observed) -> Vec<Finding> {
         let plan = plan(&cluster(), BalancerKind::Haproxy, host);
-        examine(&cluster(), &plan, host, seen)
+        examine(&cluster(), &plan, host, observed)
     }
 
-    fn haproxy() -> BinarySeen {
-        BinarySeen {
+    fn haproxy() -> ObservedBinary {
+        ObservedBinary {
             name: "haproxy",
             path: Some("/usr/sbin/haproxy".into()),
             version: Some("2.6.12".to_owned()),
@@ -187,11 +187,11 @@ mod tests {
 
     #[test]
     fn a_suitable_host_passes_every_check() {
-        let seen = Seen {
+        let observed = Observed {
             binaries: vec![haproxy()],
-            ..Seen::default()
+            ..Observed::default()
         };
-        let findings = examined(&big_host(), &seen);
+        let findings = examined(&big_host(), &observed);
         assert!(
             findings
                 .iter()
@@ -214,7 +214,7 @@ mod tests {
             ipv6: false,
             ..big_host()
         };
-        let findings = examined(&host, &Seen::default());
+        let findings = examined(&host, &Observed::default());
         let fine: Vec<_> = findings
             .iter()
             .filter(|finding| finding.level == Level::Ok)
@@ -239,7 +239,12 @@ mod tests {
         };
         let kind = BalancerKind::Builtin;
         let cluster = cluster().behind(kind);
-        let findings = examine(&cluster, &plan(&cluster, kind, &host), &host, &Seen::default());
+        let findings = examine(
+            &cluster,
+            &plan(&cluster, kind, &host),
+            &host,
+            &Observed::default(),
+        );
         let found = |check: &str| {
             let finding = findings.iter().find(|finding| finding.check == check).unwrap();
             (finding.level, finding.detail.as_str())
@@ -260,7 +265,7 @@ mod tests {
         );
         assert_eq!(found("listeners").0, Level::Ok);
         let low = Host { nofile: 600, ..host };
-        let findings = examine(&cluster, &plan(&cluster, kind, &low), &low, &Seen::default());
+        let findings = examine(&cluster, &plan(&cluster, kind, &low), &low, &Observed::default());
         let nofile = findings.iter().find(|finding| finding.check == "nofile").unwrap();
         assert_eq!(nofile.level, Level::Warn);
         assert!(
@@ -278,7 +283,7 @@ mod tests {
             ephemeral: 32_768..=60_999,
             ..big_host()
         };
-        let findings = examined(&host, &Seen::default());
+        let findings = examined(&host, &Observed::default());
         let found = |check: &str| {
             let finding = findings.iter().find(|finding| finding.check == check).unwrap();
             (finding.level, finding.detail.as_str())
@@ -302,7 +307,7 @@ mod tests {
     fn asked(connections: u32, kind: BalancerKind, host: &Host) -> Prospect {
         let mut cluster = cluster().behind(kind);
         cluster.limits.maxconn = connections;
-        prospect(&cluster, &plan(&cluster, kind, host), host, &Seen::default())
+        prospect(&cluster, &plan(&cluster, kind, host), host, &Observed::default())
     }
 
     #[test]
@@ -361,7 +366,7 @@ mod tests {
 
     #[test]
     fn missing_and_broken_programs() {
-        let missing = BinarySeen {
+        let missing = ObservedBinary {
             path: None,
             version: None,
             ..haproxy()
@@ -372,12 +377,12 @@ mod tests {
             (Level::Fail, "not found")
         );
         assert_eq!(finding.fix.as_deref(), Some("apt-get install -y haproxy"));
-        let unneeded = BinarySeen {
+        let unneeded = ObservedBinary {
             needed: false,
             ..missing
         };
         assert_eq!(checks::binary(&unneeded).level, Level::Ok);
-        let old = BinarySeen {
+        let old = ObservedBinary {
             problem: Some("older than 2.4".to_owned()),
             ..haproxy()
         };
@@ -386,17 +391,17 @@ mod tests {
 
     #[test]
     fn a_port_held_by_another_program_is_a_failure_that_names_it() {
-        let mut seen = Seen {
+        let mut observed = Observed {
             holders: vec![holder(7)],
-            ..Seen::default()
+            ..Observed::default()
         };
-        let findings = examined(&big_host(), &seen);
+        let findings = examined(&big_host(), &observed);
         let finding = &findings[0];
         assert_eq!(finding.level, Level::Fail);
         assert_eq!(finding.detail, "0.0.0.0:8000 (listen.tcp) is held by nc (pid 7)");
         assert!(finding.fix.as_deref().unwrap().contains("kill 7"));
-        seen.own_pids = vec![7];
-        assert_eq!(examined(&big_host(), &seen)[0].level, Level::Ok);
+        observed.own_pids = vec![7];
+        assert_eq!(examined(&big_host(), &observed)[0].level, Level::Ok);
     }
 
     #[test]
@@ -410,7 +415,7 @@ mod tests {
             somaxconn: 128,
             ..big_host()
         };
-        let findings = examined(&host, &Seen::default());
+        let findings = examined(&host, &Observed::default());
         let found = findings.iter().find(|finding| finding.check == "somaxconn");
         assert_eq!(
             serde_json::to_value(found.unwrap()).unwrap()["remedies"],

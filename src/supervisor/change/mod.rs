@@ -39,7 +39,7 @@ use self::target::{again, kind, launch, left_order};
 use self::version::{WayBack, environment};
 use self::work::{former, refuse_restart, refuse_the_last, settings, work};
 use super::prepare::{Prepared, beside_if_needed, prepared_beside, refusal};
-use super::rollout::state::{Order, Settings};
+use super::rollout::state::{RolloutOrder, RolloutSettings};
 use super::rollout::steps::Work;
 use super::snapshot::Snapshot;
 use super::spec::Spec;
@@ -60,8 +60,8 @@ pub(in crate::supervisor) struct Change {
     pub(in crate::supervisor) work: Work,
     /// The names of the nodes that take part.
     pub(in crate::supervisor) names: BTreeMap<NodeId, String>,
-    pub(in crate::supervisor) order: Order,
-    pub(in crate::supervisor) settings: Settings,
+    pub(in crate::supervisor) order: RolloutOrder,
+    pub(in crate::supervisor) settings: RolloutSettings,
     /// Nodes that an earlier part of it has started again.
     pub(in crate::supervisor) replaced: BTreeSet<NodeId>,
     /// Whether an earlier rollout has not ended yet, which this change takes over.
@@ -91,7 +91,7 @@ pub(in crate::supervisor) enum Cause {
 #[derive(Clone, Debug, Default)]
 pub(in crate::supervisor) struct Remains {
     /// What it was, if it was not finished.
-    pub(in crate::supervisor) order: Option<(Order, Settings)>,
+    pub(in crate::supervisor) order: Option<(RolloutOrder, RolloutSettings)>,
     /// Its target, if the balancer has not applied that yet.
     pub(in crate::supervisor) pending: Option<Previous>,
     /// Nodes that it keeps clients from.
@@ -184,7 +184,7 @@ impl Change {
             others,
             work,
             names,
-            order: left_order(order, left).unwrap_or_else(|| Order {
+            order: left_order(order, left).unwrap_or_else(|| RolloutOrder {
                 kind,
                 by: order.by.clone(),
                 since: SystemTime::now(),

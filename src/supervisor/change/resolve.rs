@@ -130,7 +130,7 @@ mod tests {
     use crate::supervisor::prepare::Prepared;
     use crate::supervisor::rollout::rollouts::Rollouts;
     use crate::supervisor::rollout::saved::SavedRollout;
-    use crate::supervisor::rollout::state::{Order, Settings, View};
+    use crate::supervisor::rollout::state::{ClusterView, RolloutOrder, RolloutSettings};
     use crate::supervisor::rollout::steps::{Batches, Step, Work};
     use crate::supervisor::waves::Condition;
 
@@ -158,8 +158,8 @@ mod tests {
         next
     }
 
-    fn settings() -> Settings {
-        Settings {
+    fn settings() -> RolloutSettings {
+        RolloutSettings {
             batches: Batches { canary: 0, batch: 1 },
             close_after: None,
             start_timeout: Duration::from_secs(30),
@@ -167,8 +167,8 @@ mod tests {
         }
     }
 
-    fn order(kind: RolloutKind) -> Order {
-        Order {
+    fn order(kind: RolloutKind) -> RolloutOrder {
+        RolloutOrder {
             kind,
             by: "DNS".to_owned(),
             since: SystemTime::now(),
@@ -242,7 +242,7 @@ mod tests {
     /// Nodes that have clients, and of which everything else has been seen.
     struct WithClients;
 
-    impl View for WithClients {
+    impl ClusterView for WithClients {
         fn condition(&self, _: NodeId) -> Condition {
             Condition::Up
         }

@@ -6,7 +6,7 @@ use super::Remains;
 use super::version::{is_lost, stays, takes_back};
 use crate::api::{ChangeOrder, Refusal, RolloutKind, Target};
 use crate::profile::{Cluster, EditError, NodeId, Resolved, Source, load};
-use crate::supervisor::rollout::state::Order;
+use crate::supervisor::rollout::state::RolloutOrder;
 use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Launch;
 
@@ -26,9 +26,9 @@ pub(super) fn kind(target: &Target, left: &Remains) -> RolloutKind {
 }
 
 /// The order that is gone on with.
-pub(super) fn left_order(order: &ChangeOrder, left: &Remains) -> Option<Order> {
+pub(super) fn left_order(order: &ChangeOrder, left: &Remains) -> Option<RolloutOrder> {
     let (left, _) = left.order.as_ref().filter(|_| order.target == Target::Resume)?;
-    Some(Order {
+    Some(RolloutOrder {
         by: if order.by.is_empty() {
             left.by.clone()
         } else {

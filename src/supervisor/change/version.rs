@@ -122,7 +122,7 @@ mod tests {
     use crate::platform::RunDir;
     use crate::profile::{BalancerKind, NodeId};
     use crate::supervisor::core::model::spec_of;
-    use crate::supervisor::rollout::state::{Order, Settings};
+    use crate::supervisor::rollout::state::{RolloutOrder, RolloutSettings};
     use crate::supervisor::rollout::steps::Batches;
 
     /// A profile with a file of variables.
@@ -171,12 +171,12 @@ mod tests {
 
     /// What is left of a rollout of this kind that has stopped.
     fn stopped(kind: RolloutKind) -> Remains {
-        let order = Order {
+        let order = RolloutOrder {
             kind,
             by: String::new(),
             since: SystemTime::UNIX_EPOCH,
         };
-        let settings = Settings {
+        let settings = RolloutSettings {
             batches: Batches { canary: 0, batch: 1 },
             close_after: None,
             start_timeout: Duration::ZERO,

@@ -11,7 +11,7 @@ use super::replacements::NodeChange;
 use crate::api::{ChangeOrder, NodeState, Refusal, RolloutKind, Target};
 use crate::base::units::Period;
 use crate::profile::{NodeId, Runtime};
-use crate::supervisor::rollout::state::Settings;
+use crate::supervisor::rollout::state::RolloutSettings;
 use crate::supervisor::rollout::steps::{Batches, Work};
 use crate::supervisor::snapshot::{NodeSnapshot, Snapshot};
 use crate::supervisor::spec::Spec;
@@ -145,7 +145,12 @@ pub(super) fn refuse_the_last(
     })
 }
 
-pub(super) fn settings(target: &Spec, order: &ChangeOrder, kind: RolloutKind, left: &Remains) -> Settings {
+pub(super) fn settings(
+    target: &Spec,
+    order: &ChangeOrder,
+    kind: RolloutKind,
+    left: &Remains,
+) -> RolloutSettings {
     let profile = &target.cluster.rollout;
     let close_after = order.deadline.map_or(DEFAULT_CLOSE_AFTER, Period::duration);
     let judged = kind == RolloutKind::Reload;
@@ -156,7 +161,7 @@ pub(super) fn settings(target: &Spec, order: &ChangeOrder, kind: RolloutKind, le
         _ => profile.batch.into(),
     };
     let resumed = before.filter(|_| order.target == Target::Resume && !order.close);
-    Settings {
+    RolloutSettings {
         batches: Batches {
             canary: if judged { profile.canary.into() } else { 0 },
             batch,

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::timeline::Failover;
 use crate::api::{FailoverCause, NodeState};
-use crate::observe::Failure;
+use crate::observe::NodeFailure;
 use crate::profile::NodeId;
 use crate::supervisor::balancer_link::runtime_sync;
 use crate::supervisor::core::Core;
@@ -72,11 +72,11 @@ impl Core {
     }
 
     /// The node's failure, until it gets clients again.
-    pub(in crate::supervisor) fn failure(&self, node: NodeId, now: Instant) -> Option<Failure> {
+    pub(in crate::supervisor) fn failure(&self, node: NodeId, now: Instant) -> Option<NodeFailure> {
         let name = self.spec.node_name(node);
         let limit = self.spec.cluster.targets.failover_alert.duration();
         let failover = self.failovers.of(name)?;
-        Some(Failure {
+        Some(NodeFailure {
             cause: failover.cause(),
             why: failover.why().map(str::to_owned),
             is_overdue: failover.is_overdue(limit, now),

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::current::CurrentRollout;
 use super::drain_progress::DrainProgress;
 use super::saved::SavedRollout;
-use super::state::{Failure, View};
+use super::state::{ClusterView, RolloutFailure};
 use super::steps::Step;
 use crate::api::{DrainOrder, NodeState, RolloutKind};
 use crate::base::units::Period;
@@ -25,11 +25,11 @@ use crate::supervisor::spec::Spec;
 use crate::supervisor::waves::{ChildId, Condition};
 
 /// The core as a rollout sees it.
-struct Seen<'a>(&'a Core);
+struct CoreView<'a>(&'a Core);
 
-impl View for Seen<'_> {
+impl ClusterView for CoreView<'_> {
     fn condition(&self, node: NodeId) -> Condition {
-        let Seen(core) = self;
+        let CoreView(core) = self;
         if core.owns_nodes() && core.spec.is_own(node) {
             let child = core.children.get(ChildId::Node(node));
             return child.map_or(Condition::Down, Child::condition);
@@ -58,7 +58,7 @@ impl View for Seen<'_> {
     }
 
     fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
-        let Seen(core) = self;
+        let CoreView(core) = self;
         let nodes = core.spec.cluster.nodes.iter();
         let stays = |node: NodeId| {
             let running = core.rollouts.running();
@@ -97,7 +97,7 @@ impl Core {
             let Some(running) = self.rollouts.running() else {
                 return;
             };
-            let checked = running.rollout().check(&Seen(self), now);
+            let checked = running.rollout().check(&CoreView(self), now);
             let Some(running) = self.rollouts.current_mut() else {
                 return;
             };
@@ -323,7 +323,7 @@ impl Core {
 
     /// Stops a new process that does not answer: it would be started again and again until the way
     /// back reaches it.
-    fn stop_failed(&mut self, failure: &Failure, now: Instant) {
+    fn stop_failed(&mut self, failure: &RolloutFailure, now: Instant) {
         let node = failure.node.filter(|node| self.rollouts.drains(*node));
         let id = node.map(ChildId::Node);
         if let Some(id) = id.filter(|id| !self.children.get(*id).is_some_and(Child::is_up)) {
@@ -332,7 +332,7 @@ impl Core {
         }
     }
 
-    fn rollout_failed(&mut self, failure: &Failure, now: Instant) {
+    fn rollout_failed(&mut self, failure: &RolloutFailure, now: Instant) {
         let log = failure
             .node
             .map_or_else(Vec::new, |node| self.last_lines(ChildId::Node(node)));

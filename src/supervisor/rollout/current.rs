@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::drain_progress::DrainProgress;
 use super::judging::Judgement;
 use super::saved::SavedRollout;
-use super::state::{Failure, Order, Rollout, Settings};
+use super::state::{Rollout, RolloutFailure, RolloutOrder, RolloutSettings};
 use super::steps::{Batches, Step};
 use crate::api::RolloutKind;
 use crate::base::units::Period;
@@ -93,12 +93,12 @@ impl CurrentRollout {
         ids: impl Fn(&BTreeSet<String>) -> BTreeSet<NodeId>,
         spec: &Arc<Spec>,
     ) -> CurrentRollout {
-        let order = Order {
+        let order = RolloutOrder {
             kind: saved.kind,
             by: saved.by,
             since: saved.since,
         };
-        let settings = Settings {
+        let settings = RolloutSettings {
             batches: Batches {
                 canary: 0,
                 batch: saved.batch,
@@ -126,7 +126,7 @@ impl CurrentRollout {
     }
 
     /// The order that it carries out.
-    pub(in crate::supervisor) const fn order(&self) -> &Order {
+    pub(in crate::supervisor) const fn order(&self) -> &RolloutOrder {
         &self.rollout.order
     }
 
@@ -181,12 +181,12 @@ impl CurrentRollout {
     }
 
     /// Why it has stopped, if it has.
-    pub(super) fn failure(&self) -> Option<&Failure> {
+    pub(super) fn failure(&self) -> Option<&RolloutFailure> {
         self.rollout.outcome()?.as_ref().err()
     }
 
     /// Whether the version before it is restored because of this failure.
-    pub(super) fn goes_back_after(&self, failure: &Failure) -> bool {
+    pub(super) fn goes_back_after(&self, failure: &RolloutFailure) -> bool {
         failure.is_of_replacement && self.kind() == RolloutKind::Reload && self.has_way_back
     }
 
@@ -205,7 +205,7 @@ impl CurrentRollout {
     /// Goes on after a [check](Rollout::check) of the step in progress. Returns the step that begins.
     pub(in crate::supervisor) fn after(
         &mut self,
-        checked: Result<bool, Failure>,
+        checked: Result<bool, RolloutFailure>,
         now: Instant,
     ) -> Option<Step> {
         self.rollout.after(checked, now)

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::current::CurrentRollout;
 use super::rollouts::Rollouts;
 use super::saved::SavedRollout;
-use super::state::Order;
+use super::state::RolloutOrder;
 use super::steps::Step;
 use crate::api::{self, EndedRollout, Refusal, RolloutKind, RolloutResult};
 use crate::base::date::rfc3339;
@@ -142,7 +142,7 @@ impl Rollouts {
 }
 
 /// A rollout that has ended.
-pub(super) fn ended(order: &Order, result: RolloutResult) -> EndedRollout {
+pub(super) fn ended(order: &RolloutOrder, result: RolloutResult) -> EndedRollout {
     EndedRollout {
         kind: order.kind,
         by: order.by.clone(),

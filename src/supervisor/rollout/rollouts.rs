@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::current::CurrentRollout;
 use super::report::ended;
 use super::saved::SavedRollout;
-use super::state::Order;
+use super::state::RolloutOrder;
 use super::steps::Step;
 use crate::api::{EndedRollout, RolloutKind, RolloutResult};
 use crate::base::units::Period;
@@ -161,7 +161,7 @@ impl Rollouts {
 
     /// Everything runs as the current rollout wanted it. One that had stopped before it is the current
     /// one again. Returns the order that was carried out.
-    pub(in crate::supervisor) fn end(&mut self) -> Option<Order> {
+    pub(in crate::supervisor) fn end(&mut self) -> Option<RolloutOrder> {
         let done = self.current.take();
         self.current = self.stopped_before.take();
         let order = done?.order().clone();

@@ -29,7 +29,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a rollout treats nodes and their clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::supervisor) struct Settings {
+pub(in crate::supervisor) struct RolloutSettings {
     pub(in crate::supervisor) batches: Batches,
     /// The time that connections of a drained node get until they are closed; `None`: all the time
     /// they need.
@@ -42,7 +42,7 @@ pub(in crate::supervisor) struct Settings {
 
 /// Whose rollout it is, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::supervisor) struct Order {
+pub(in crate::supervisor) struct RolloutOrder {
     pub(in crate::supervisor) kind: RolloutKind,
     /// The operator.
     pub(in crate::supervisor) by: String,
@@ -52,8 +52,8 @@ pub(in crate::supervisor) struct Order {
 /// A rollout in progress, or one that has stopped.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Rollout {
-    pub(in crate::supervisor) order: Order,
-    pub(in crate::supervisor) settings: Settings,
+    pub(in crate::supervisor) order: RolloutOrder,
+    pub(in crate::supervisor) settings: RolloutSettings,
     steps: VecDeque<Step>,
     current: Option<Current>,
     /// The number of nodes that take part.
@@ -62,7 +62,7 @@ pub(in crate::supervisor) struct Rollout {
     names: BTreeMap<NodeId, String>,
     /// Nodes that are described by the target by now.
     renewed: BTreeSet<NodeId>,
-    outcome: Option<Result<(), Failure>>,
+    outcome: Option<Result<(), RolloutFailure>>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ struct Current {
 
 /// Why a rollout has stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::supervisor) struct Failure {
+pub(in crate::supervisor) struct RolloutFailure {
     /// The node that is the reason.
     pub(in crate::supervisor) node: Option<NodeId>,
     pub(in crate::supervisor) why: String,
@@ -83,7 +83,7 @@ pub(in crate::supervisor) struct Failure {
 }
 
 /// What a rollout sees of the cluster.
-pub(in crate::supervisor) trait View {
+pub(in crate::supervisor) trait ClusterView {
     /// The condition of the node's process.
     fn condition(&self, node: NodeId) -> Condition;
     /// Whether the node gets clients, at every balancer instance.
@@ -110,8 +110,8 @@ pub(in crate::supervisor) trait View {
 impl Rollout {
     /// The rollout that does `work`.
     pub(in crate::supervisor) fn new(
-        order: Order,
-        settings: Settings,
+        order: RolloutOrder,
+        settings: RolloutSettings,
         work: &Work,
         names: BTreeMap<NodeId, String>,
     ) -> Rollout {
@@ -129,7 +129,11 @@ impl Rollout {
     }
 
     /// A rollout of an earlier supervisor, which does not go on by itself.
-    pub(in crate::supervisor) fn stopped(order: Order, settings: Settings, why: String) -> Rollout {
+    pub(in crate::supervisor) fn stopped(
+        order: RolloutOrder,
+        settings: RolloutSettings,
+        why: String,
+    ) -> Rollout {
         Rollout {
             order,
             settings,
@@ -150,7 +154,7 @@ impl Rollout {
     }
 
     /// How it has ended, if it has.
-    pub(in crate::supervisor) const fn outcome(&self) -> Option<&Result<(), Failure>> {
+    pub(in crate::supervisor) const fn outcome(&self) -> Option<&Result<(), RolloutFailure>> {
         self.outcome.as_ref()
     }
 
@@ -190,7 +194,11 @@ impl Rollout {
     ///
     /// # Errors
     /// When the step has failed.
-    pub(in crate::supervisor) fn check(&self, view: &impl View, now: Instant) -> Result<bool, Failure> {
+    pub(in crate::supervisor) fn check(
+        &self,
+        view: &impl ClusterView,
+        now: Instant,
+    ) -> Result<bool, RolloutFailure> {
         match &self.current {
             Some(current) if self.is_running() => self.is_done(current, view, now),
             _ => Ok(true),
@@ -200,7 +208,7 @@ impl Rollout {
     /// Goes on after a [check](Rollout::check) of the step in progress. Returns the step that begins.
     pub(in crate::supervisor) fn after(
         &mut self,
-        checked: Result<bool, Failure>,
+        checked: Result<bool, RolloutFailure>,
         now: Instant,
     ) -> Option<Step> {
         if !self.is_running() {
@@ -255,7 +263,12 @@ impl Rollout {
     }
 
     /// Whether the step is done.
-    fn is_done(&self, current: &Current, view: &impl View, now: Instant) -> Result<bool, Failure> {
+    fn is_done(
+        &self,
+        current: &Current,
+        view: &impl ClusterView,
+        now: Instant,
+    ) -> Result<bool, RolloutFailure> {
         let is_late = current.until.is_some_and(|until| now >= until);
         match &current.step {
             Step::UseTarget(_) | Step::Forget(_) => Ok(true),
@@ -274,7 +287,7 @@ impl Rollout {
                 Some((node, why)) if is_late => {
                     let name = self.names(&[node]);
                     let name = if name.is_empty() { "another node" } else { &name };
-                    Err(Failure {
+                    Err(RolloutFailure {
                         node: Some(node),
                         why: format!("{name} does not serve: {why}"),
                         is_of_replacement: self.renewed.contains(&node),
@@ -351,16 +364,16 @@ impl Current {
     }
 }
 
-fn outside(node: Option<NodeId>, why: String) -> Failure {
-    Failure {
+fn outside(node: Option<NodeId>, why: String) -> RolloutFailure {
+    RolloutFailure {
         node,
         why,
         is_of_replacement: false,
     }
 }
 
-fn replaced(node: NodeId, why: String) -> Failure {
-    Failure {
+fn replaced(node: NodeId, why: String) -> RolloutFailure {
+    RolloutFailure {
         node: Some(node),
         why,
         is_of_replacement: true,
@@ -368,7 +381,7 @@ fn replaced(node: NodeId, why: String) -> Failure {
 }
 
 /// Whether all of the nodes answer; fails when one has died.
-fn all_start(nodes: &[NodeId], view: &impl View, is_late: bool) -> Result<bool, Failure> {
+fn all_start(nodes: &[NodeId], view: &impl ClusterView, is_late: bool) -> Result<bool, RolloutFailure> {
     let mut all = true;
     for node in nodes.iter().filter(|node| !view.is_stopped_by_operator(**node)) {
         match view.condition(*node) {

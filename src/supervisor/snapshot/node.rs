@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ChildSnapshot;
 use crate::api::NodeState;
-use crate::observe::{Failure, Samples};
+use crate::observe::{NodeFailure, Samples};
 use crate::profile::NodeId;
 use crate::supervisor::health::node_probes::NodeProbes;
 use crate::supervisor::overrides::Overridden;
@@ -38,7 +38,7 @@ pub(in crate::supervisor) struct NodeSnapshot {
     pub(in crate::supervisor) held_for: Option<Duration>,
     pub(in crate::supervisor) samples: Samples,
     /// Its failure, until it gets clients again.
-    pub(in crate::supervisor) failure: Option<Failure>,
+    pub(in crate::supervisor) failure: Option<NodeFailure>,
     /// How long it has had clients again, while it holds fewer than the others because it was away.
     pub(in crate::supervisor) filling_for: Option<Duration>,
 }

@@ -17,7 +17,7 @@ mod weight;
 use std::sync::Arc;
 
 pub(super) use find::strtol;
-pub(super) use stat::{Format, Question};
+pub(super) use stat::{Format, StatQuery};
 
 use super::answer::{Answer, Level};
 use super::line::Words;

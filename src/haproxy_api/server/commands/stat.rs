@@ -19,7 +19,7 @@ pub(in super::super) enum Format {
 
 /// The selected rows, and their format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Question {
+pub(in super::super) struct StatQuery {
     pub(in super::super) format: Format,
     /// Only this proxy, these types and this server; -1 is any.
     only: Option<Only>,
@@ -58,10 +58,10 @@ impl Format {
     }
 }
 
-impl Question {
+impl StatQuery {
     /// Parses `words`: formats, `up` and `no-maint`.
-    pub(in super::super) fn new(words: &[&str], legends: bool) -> Question {
-        Question {
+    pub(in super::super) fn new(words: &[&str], legends: bool) -> StatQuery {
+        StatQuery {
             format: Format::wanted(words.iter().copied()),
             only: None,
             no_maint: words.contains(&"no-maint"),
@@ -157,7 +157,7 @@ pub(super) fn show<S: Subject>(words: &Words, granted: Level, subject: &S) -> Re
         words.drain(..2);
     }
     let proxies = subject.proxies();
-    let mut question = Question::new(&words, granted >= Level::Operator);
+    let mut query = StatQuery::new(&words, granted >= Level::Operator);
     if let [proxy, kinds, server, ..] = words[..] {
         let only = Only {
             proxy: number(&proxies, proxy).unwrap_or_else(|| atoi(proxy)),
@@ -167,9 +167,9 @@ pub(super) fn show<S: Subject>(words: &Words, granted: Level, subject: &S) -> Re
         if only.proxy == 0 {
             return Err(Answer::refusal("No such proxy.\n"));
         }
-        question.only = Some(only);
+        query.only = Some(only);
     }
-    Ok(Answer::figures(question.answer(&proxies)))
+    Ok(Answer::figures(query.answer(&proxies)))
 }
 
 // Private

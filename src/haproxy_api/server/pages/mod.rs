@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Uri};
 use tokio_util::sync::CancellationToken;
 
-use super::commands::{Format, Question};
+use super::commands::{Format, StatQuery};
 use super::subject::Subject;
 use crate::http_server;
 use answer::Page;
@@ -99,9 +99,9 @@ impl Site {
 /// `/stats;csv`, and HAProxy's other options after a semicolon.
 fn stats<S: Subject>(options: &str, subject: &S) -> Page {
     let options: Vec<&str> = options.split(';').collect();
-    let question = Question::new(&options, true);
-    match question.format {
-        Format::Json => Page::json(question.answer(&subject.proxies())),
+    let query = StatQuery::new(&options, true);
+    match query.format {
+        Format::Json => Page::json(query.answer(&subject.proxies())),
         Format::Plain { .. } if !options.contains(&"csv") => {
             let refresh = !options.contains(&"norefresh");
             match html::page(&subject.process(), &subject.proxies(), refresh) {
@@ -109,6 +109,6 @@ fn stats<S: Subject>(options: &str, subject: &S) -> Page {
                 Err(why) => Page::failed(&why),
             }
         }
-        Format::Plain { .. } | Format::Typed { .. } => Page::text(question.answer(&subject.proxies())),
+        Format::Plain { .. } | Format::Typed { .. } => Page::text(query.answer(&subject.proxies())),
     }
 }

@@ -5,7 +5,7 @@ mod random;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::state::{Failure, Order, Rollout, Settings, View};
+use super::state::{ClusterView, Rollout, RolloutFailure, RolloutOrder, RolloutSettings};
 use super::steps::{Batches, Step, Work};
 use crate::api::RolloutKind;
 use crate::profile::NodeId;
@@ -34,7 +34,7 @@ struct Node {
     starts: u32,
 }
 
-impl View for World {
+impl ClusterView for World {
     fn condition(&self, node: NodeId) -> Condition {
         self.nodes
             .get(&node)
@@ -161,8 +161,8 @@ fn ids(ids: &[u32]) -> Vec<NodeId> {
     ids.iter().copied().map(NodeId).collect()
 }
 
-fn settings(canary: usize, batch: usize) -> Settings {
-    Settings {
+fn settings(canary: usize, batch: usize) -> RolloutSettings {
+    RolloutSettings {
         batches: Batches { canary, batch },
         close_after: None,
         start_timeout: START_TIMEOUT,
@@ -170,12 +170,12 @@ fn settings(canary: usize, batch: usize) -> Settings {
     }
 }
 
-fn rollout(work: &Work, settings: Settings) -> Rollout {
+fn rollout(work: &Work, settings: RolloutSettings) -> Rollout {
     rollout_of(RolloutKind::Reload, work, settings)
 }
 
-fn rollout_of(kind: RolloutKind, work: &Work, settings: Settings) -> Rollout {
-    let order = Order {
+fn rollout_of(kind: RolloutKind, work: &Work, settings: RolloutSettings) -> Rollout {
+    let order = RolloutOrder {
         kind,
         by: "root".to_owned(),
         since: SystemTime::UNIX_EPOCH,
@@ -204,7 +204,7 @@ fn run(rollout: &mut Rollout, world: &mut World, work: &Work, turns: u32) -> Vec
     begun
 }
 
-fn failure(rollout: &Rollout) -> Option<&Failure> {
+fn failure(rollout: &Rollout) -> Option<&RolloutFailure> {
     rollout.outcome().and_then(|outcome| outcome.as_ref().err())
 }
 
@@ -275,7 +275,7 @@ fn clients_that_stay_are_waited_for_unless_they_are_closed() {
     let mut patient = rollout(&work, settings(0, 1));
     run(&mut patient, &mut forever(), &work, 600);
     assert_eq!(patient.step(), Some(&Step::Drain(ids(&[2]))));
-    let closing = Settings {
+    let closing = RolloutSettings {
         close_after: Some(Duration::from_secs(5)),
         ..settings(0, 1)
     };

@@ -8,16 +8,16 @@ use crate::platform::terminal::typed_line;
 
 /// What the flags and the terminal decide.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Question {
+pub(super) struct Confirmation {
     planning: Planning,
     closing: Closing,
     /// Whether a person can answer.
     is_interactive: bool,
 }
 
-impl Question {
-    pub(super) const fn new(planning: Planning, closing: Closing, is_interactive: bool) -> Question {
-        Question {
+impl Confirmation {
+    pub(super) const fn new(planning: Planning, closing: Closing, is_interactive: bool) -> Confirmation {
+        Confirmation {
             planning,
             closing,
             is_interactive,
@@ -61,7 +61,7 @@ fn is_yes(answer: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn question(flags: &str, is_interactive: bool) -> Question {
+    fn confirmation(flags: &str, is_interactive: bool) -> Confirmation {
         let has = |flag: &str| flags.split(' ').any(|it| it == flag);
         let planning = Planning {
             yes: has("yes"),
@@ -71,7 +71,7 @@ mod tests {
             close: has("close"),
             deadline: has("deadline").then(|| "5s".parse().unwrap()),
         };
-        Question::new(planning, closing, is_interactive)
+        Confirmation::new(planning, closing, is_interactive)
     }
 
     fn plan(connections: u64) -> ChangePlan {
@@ -85,10 +85,10 @@ mod tests {
     #[test]
     fn without_a_terminal_nothing_is_closed_unless_it_is_ordered() {
         for (flags, closes) in [("", false), ("deadline", false), ("yes", true), ("close", true)] {
-            let question = question(flags, false);
-            assert_eq!(question.closes(), closes, "{flags}");
-            assert!(!question.is_asked(&plan(10)), "{flags}");
-            assert_eq!(question.has_no_deadline(), flags == "deadline");
+            let confirmation = confirmation(flags, false);
+            assert_eq!(confirmation.closes(), closes, "{flags}");
+            assert!(!confirmation.is_asked(&plan(10)), "{flags}");
+            assert_eq!(confirmation.has_no_deadline(), flags == "deadline");
         }
     }
 
@@ -102,15 +102,15 @@ mod tests {
             ("yes", 1, false),
             ("yes close deadline", 1, false),
         ] {
-            let question = question(flags, true);
-            assert!(question.closes(), "{flags}");
+            let confirmation = confirmation(flags, true);
+            assert!(confirmation.closes(), "{flags}");
             assert_eq!(
-                question.is_asked(&plan(connections)),
+                confirmation.is_asked(&plan(connections)),
                 asked,
                 "{flags} {connections}"
             );
         }
-        assert!(!question("close deadline", true).is_asked(&ChangePlan::default()));
+        assert!(!confirmation("close deadline", true).is_asked(&ChangePlan::default()));
     }
 
     #[test]
@@ -121,7 +121,11 @@ mod tests {
             ..ChangePlan::default()
         };
         for (flags, is_interactive, asked) in [("", true, true), ("yes", true, false), ("", false, false)] {
-            assert_eq!(question(flags, is_interactive).is_asked(&plan), asked, "{flags}");
+            assert_eq!(
+                confirmation(flags, is_interactive).is_asked(&plan),
+                asked,
+                "{flags}"
+            );
         }
     }
 
