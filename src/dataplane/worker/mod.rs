@@ -114,6 +114,11 @@ impl Worker {
             }
             self.now = self.shared.clock.now();
             for event in &events {
+                if let EventSource::Server(index) = EventSource::from(event.token()) {
+                    self.http.note_idle(index, event);
+                }
+            }
+            for event in &events {
                 self.handle_event(event);
             }
             for index in std::mem::take(&mut self.runnable) {

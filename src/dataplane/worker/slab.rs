@@ -49,6 +49,11 @@ impl<T> Slab<T> {
         self.held.get(index as usize)?.as_deref()
     }
 
+    /// The item at a place, to be changed.
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.held.get_mut(index as usize)?.as_deref_mut()
+    }
+
     /// Frees the place of an item that was taken out.
     pub(super) fn vacate(&mut self, index: u32) {
         self.count -= 1;

@@ -109,6 +109,18 @@ impl Http {
         [self.timers.next(), self.sweep_at].into_iter().flatten().min()
     }
 
+    /// Notes an event of an idle connection to a server before the events of clients are handled: if
+    /// its server has closed it, or has sent what nothing asked for, no request may use it.
+    pub(super) fn note_idle(&mut self, index: u32, event: &Event) {
+        if let Some(server) = self
+            .servers
+            .get_mut(index)
+            .filter(|server| server.client.is_none())
+        {
+            note(&mut server.readiness, event);
+        }
+    }
+
     /// Records that all collected events have been handled.
     pub(super) fn all_read(&mut self) {
         self.clients.all_read();
