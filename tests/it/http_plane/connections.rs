@@ -1,9 +1,13 @@
 //! Connections to nodes: when they are used again, and what happens when they break.
 
 use std::fmt::Write;
+use std::sync::mpsc;
+
+use nix::sys::signal::Signal;
 
 use super::node::Node;
 use super::{Raw, plane, plane_with, with_length};
+use crate::harness::TIMEOUT;
 
 #[test]
 fn a_connection_is_used_again_by_other_clients() {
@@ -108,6 +112,34 @@ fn a_post_is_not_sent_again_when_a_used_connection_dies() {
     client.send(post);
     assert_eq!(client.rest(), "");
     assert_eq!(node.received().matches("POST ").count(), 2);
+}
+
+#[test]
+fn a_request_behind_one_that_the_node_refuses_is_not_lost() {
+    let (answered, is_answered) = mpsc::channel();
+    let node = Node::serving(move |_, connection| {
+        connection.head();
+        connection.waits_for_release();
+        connection.send(with_length(200, "early"));
+        connection.reset();
+        answered.send(()).unwrap();
+    });
+    let plane = plane(&[&node]);
+    for number in 0..10 {
+        let mut client = Raw::connect(&plane);
+        client.send("POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+        node.waits_for_bytes(number);
+        // The data plane notices first what the client sends.
+        plane.signal(Signal::SIGSTOP);
+        client.send("helloGET /other HTTP/1.1\r\nHost: a\r\n\r\n");
+        node.releases_one();
+        is_answered.recv_timeout(TIMEOUT).unwrap();
+        plane.signal(Signal::SIGCONT);
+        let answer = client.answer();
+        if answer.header("connection") != Some("close") {
+            assert_eq!(client.answer().status, 404, "behind {answer:?}");
+        }
+    }
 }
 
 #[test]

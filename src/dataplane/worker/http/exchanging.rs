@@ -184,11 +184,12 @@ impl Worker {
         };
         client.last_active = self.now;
         match pass_request(active, connection, bytes, &limits, &mut self.http.out) {
-            Ok(rest) => {
-                *input = rest;
-                None
+            Ok(consumed) => {
+                // They may be the beginning of the next request, whether the node takes this one or not.
+                *input = bytes[consumed..].to_vec();
+                active.node_refuses.then_some(Stop::Wait)
             }
-            Err(stop) => Some(stop),
+            Err(rejection) => Some(Stop::Rejected(rejection)),
         }
     }
 
@@ -286,19 +287,16 @@ pub(super) fn refused(active: &mut Active, connection: &mut ServerConnection) ->
     Stop::Wait
 }
 
-/// Passes bytes of the request's body on, and returns the rest.
+/// Passes bytes of the request's body on, and returns how many.
 fn pass_request(
     active: &mut Active,
     connection: &mut ServerConnection,
     bytes: &[u8],
     limits: &Limits,
     out: &mut Vec<u8>,
-) -> Result<Vec<u8>, Stop> {
+) -> Result<usize, Rejection> {
     out.clear();
-    let passed = active
-        .exchange
-        .pass_request(bytes, limits, out)
-        .map_err(Stop::Rejected)?;
+    let passed = active.exchange.pass_request(bytes, limits, out)?;
     active.bytes.0 += passed.consumed as u64;
     active.needs_more = passed.consumed == 0;
     // What is left of these bytes takes the place of what was sent before.
@@ -311,10 +309,9 @@ fn pass_request(
     let sent = active
         .request
         .send(&connection.stream, &mut connection.readiness, out, passed.plain);
-    let rest = bytes[passed.consumed..].to_vec();
     if sent.is_err() {
         active.request = Outbox::default();
-        return Err(refused(active, connection));
+        refused(active, connection);
     }
-    Ok(rest)
+    Ok(passed.consumed)
 }
