@@ -143,6 +143,33 @@ fn a_request_behind_one_that_the_node_refuses_is_not_lost() {
 }
 
 #[test]
+fn a_session_stays_with_its_node_when_an_idle_connection_is_reset() {
+    // Some of the resets come just when the next request is written.
+    let resetting = Node::serving(|_, connection| {
+        for _ in 0..4 {
+            if connection.request().is_none() {
+                return;
+            }
+            connection.send(with_length(200, "ok"));
+        }
+        connection.reset();
+    });
+    let other = Node::answering(with_length(200, "other"));
+    let plane = plane_with(&[&resetting, &other], |config| {
+        let http = config.backends[0].http.as_mut().unwrap();
+        (http.follows_sessions, http.names_sessions) = (true, true);
+    });
+    for _ in 0..200 {
+        let mut client = Raw::connect(&plane);
+        client.send("GET /mcp HTTP/1.1\r\nHost: a\r\nMcp-Session-Id: s~node1\r\n\r\n".repeat(12));
+        for _ in 0..12 {
+            assert_eq!(client.answer().body, "ok");
+        }
+    }
+    assert_eq!(plane.figure("node1", "econ"), 0);
+}
+
+#[test]
 fn an_upload_is_not_sent_again_from_its_middle() {
     let node = Node::serving(|number, connection| {
         connection.request();

@@ -12,6 +12,7 @@ use crate::dataplane::counters::count;
 use crate::dataplane::relay::{InputState, Readiness};
 use crate::dataplane::server::Server;
 use crate::dataplane::worker::connecting::VERIFY_MS;
+use crate::dataplane::worker::session::EndReason;
 use crate::dataplane::worker::{EventSource, READABLE, READABLE_OR_WRITABLE, Worker};
 use crate::platform;
 
@@ -127,9 +128,12 @@ impl Worker {
         let sent = active
             .request
             .flush(&connection.stream, &mut connection.readiness);
+        let was_reused = connection.uses > 0;
         self.rest_server(connection);
         match sent {
-            // The node has not got a single byte of the request: another connection may have it.
+            // The node has not got a single byte of the request: another connection may have it. That an
+            // idle one was closed says nothing against the node.
+            Err(_) if was_reused && !active.request.has_sent() => self.connect_again(client),
             Err(error) if !active.request.has_sent() => self.reassign_server(client, &error),
             Err(_) => {
                 active.node_refuses = true;
@@ -142,6 +146,25 @@ impl Worker {
             }
             Ok(()) => Next::Wait,
         }
+    }
+
+    /// Sends the request of `client` again, on a new connection to the same server: the one that it had
+    /// was idle before, and is closed.
+    pub(super) fn connect_again(&mut self, client: &mut Client) -> Next {
+        let Phase::Exchanging(active) = &mut client.phase else {
+            return Next::Wait;
+        };
+        let Stage::Connected { server, lease } = std::mem::replace(&mut active.stage, Stage::New) else {
+            return Next::End(EndReason::Server);
+        };
+        active.request.rewind();
+        active.needs_new_connection = true;
+        active.node_refuses = false;
+        count(&lease.server().counters.retries);
+        count(&active.backend.counters.retries);
+        lease.server().http.finished(self.number);
+        self.close_server(server);
+        self.connect_server(client, lease)
     }
 
     /// Puts a connection to a server back until something happens.

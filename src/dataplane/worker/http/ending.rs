@@ -95,17 +95,7 @@ impl Worker {
         if !active.is_repeatable || !active.request.is_kept() {
             return Next::End(EndReason::Server);
         }
-        active.request.rewind();
-        active.needs_new_connection = true;
-        active.node_refuses = false;
-        let Stage::Connected { server, lease } = std::mem::replace(&mut active.stage, Stage::New) else {
-            return Next::End(EndReason::Server);
-        };
-        count(&lease.server().counters.retries);
-        count(&active.backend.counters.retries);
-        lease.server().http.finished(self.number);
-        self.close_server(server);
-        self.connect_server(client, lease)
+        self.connect_again(client)
     }
 
     /// Gives up the request in progress.
