@@ -258,6 +258,19 @@ fn heads_and_bodies_have_limits() {
 }
 
 #[test]
+fn a_body_beyond_its_limit_ends_the_connection_even_if_it_came_whole() {
+    let node = Node::serving(|_, connection| connection.drain());
+    let plane = plane_with(&[&node], |config| config.http.body = Some("10".parse().unwrap()));
+    let mut client = Raw::connect(&plane);
+    client.send("POST /mcp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    node.waits_for_bytes(0);
+    client.send("b\r\nhello world\r\n0\r\n\r\nGET /other HTTP/1.1\r\nHost: a\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.header("connection")), (413, Some("close")));
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order_one_at_a_time() {
     let node = Node::serving(|_, connection| {
         while let Some((head, _)) = connection.request() {

@@ -66,7 +66,10 @@ impl Worker {
             return Next::End(EndReason::NoServer);
         };
         let exchange = &active.exchange;
-        let stays = exchange.is_request_done() && exchange.client_persists() && !self.is_last_answer(client);
+        // What follows a request that is not valid is not known.
+        let is_valid = !matches!(answer, OwnAnswer::Rejection(_));
+        let persists = exchange.is_request_done() && exchange.client_persists();
+        let stays = is_valid && persists && !self.is_last_answer(client);
         let connection = ClientConnection::after_answer(exchange.version(), !stays);
         let is_head = exchange.is_head();
         self.count_own_answer(client, answer);
