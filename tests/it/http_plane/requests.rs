@@ -271,6 +271,22 @@ fn a_body_beyond_its_limit_ends_the_connection_even_if_it_came_whole() {
 }
 
 #[test]
+fn a_rejected_head_request_gets_no_body() {
+    let node = Node::answering(with_length(200, "ok"));
+    let plane = plane_with(&[&node], |config| config.http.body = Some("10".parse().unwrap()));
+    for (framing, status) in [
+        ("Content-Length: 11\r\n\r\n", 413),
+        ("Transfer-Encoding: chunked\r\n\r\nx\r\n", 400),
+    ] {
+        let mut client = Raw::connect(&plane);
+        client.send(format!("HEAD /mcp HTTP/1.1\r\nHost: a\r\n{framing}"));
+        let answer = client.rest_in_order_after_finish();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order_one_at_a_time() {
     let node = Node::serving(|_, connection| {
         while let Some((head, _)) = connection.request() {

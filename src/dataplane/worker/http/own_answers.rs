@@ -33,9 +33,9 @@ impl OwnAnswer {
 }
 
 impl Worker {
-    /// Answers, and closes the connection.
-    pub(super) fn answer_and_close(&mut self, client: &mut Client, answer: OwnAnswer) -> Next {
-        self.answer(client, answer, ClientConnection::Close, false)
+    /// Answers a request, whose method is `HEAD` if `is_head`, and closes the connection.
+    pub(super) fn answer_and_close(&mut self, client: &mut Client, answer: OwnAnswer, is_head: bool) -> Next {
+        self.answer(client, answer, ClientConnection::Close, is_head)
     }
 
     /// Answers a request instead of a server. `rest` is what follows its head; the connection stays
@@ -50,7 +50,7 @@ impl Worker {
         let limits = self.topology.http_limits;
         let mut dropped = Vec::new();
         let Ok(passed) = exchange.pass_request(rest, &limits, &mut dropped) else {
-            return self.answer(client, answer, ClientConnection::Close, exchange.is_head());
+            return self.answer_and_close(client, answer, exchange.is_head());
         };
         let stays = exchange.is_request_done() && exchange.client_persists() && !self.is_last_answer(client);
         if stays && passed.consumed < rest.len() {

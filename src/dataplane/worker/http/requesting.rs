@@ -80,7 +80,7 @@ impl Worker {
         match scan.request(bytes, limits.head) {
             Ok(None) => None,
             Ok(Some(length)) => Some(self.begin_request(client, bytes, length)),
-            Err(rejection) => Some(self.reject(client, rejection)),
+            Err(rejection) => Some(self.reject(client, rejection, false)),
         }
     }
 
@@ -90,7 +90,7 @@ impl Worker {
         let (head, rest) = bytes.split_at(length);
         let request = match parse_request(head, &mut room) {
             Ok(request) => request,
-            Err(rejection) => return self.reject(client, rejection),
+            Err(rejection) => return self.reject(client, rejection, false),
         };
         client.requests += 1;
         self.count_request(client);
@@ -100,7 +100,7 @@ impl Worker {
         let limits = self.topology.http_limits;
         let mut exchange = match Exchange::begin(&request, &limits) {
             Ok(exchange) => exchange,
-            Err(rejection) => return self.reject(client, rejection),
+            Err(rejection) => return self.reject(client, rejection, request.method == "HEAD"),
         };
         let admitted = client.limits.admit(1, self.shared.clock.instant(self.now));
         if admitted.passed == 0 {
@@ -131,7 +131,7 @@ impl Worker {
             }
             Err(rejection) => {
                 self.http.out = message;
-                return self.reject(client, rejection);
+                return self.reject(client, rejection, exchange.is_head());
             }
         };
         let active = Box::new(self.active(client, http, backend, exchange, &request, &pool, &affinity));
@@ -240,8 +240,8 @@ impl Worker {
         self.assign_server(client)
     }
 
-    fn reject(&mut self, client: &mut Client, rejection: Rejection) -> Next {
-        self.answer_and_close(client, OwnAnswer::Rejection(rejection))
+    fn reject(&mut self, client: &mut Client, rejection: Rejection, is_head: bool) -> Next {
+        self.answer_and_close(client, OwnAnswer::Rejection(rejection), is_head)
     }
 }
 

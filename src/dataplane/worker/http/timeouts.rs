@@ -76,7 +76,9 @@ impl Worker {
         match &mut client.phase {
             // A client that has not begun a request expects nothing. Empty lines do not begin one.
             Phase::Requesting(_) if client.input.trim_ascii().is_empty() => self.close_idle(client),
-            Phase::Requesting(_) => self.answer_and_close(client, OwnAnswer::Rejection(Rejection::TooSlow)),
+            Phase::Requesting(_) => {
+                self.answer_and_close(client, OwnAnswer::Rejection(Rejection::TooSlow), false)
+            }
             Phase::Lingering => Next::End(EndReason::Finished),
             Phase::Tunnel(_) => Next::End(EndReason::TooLong),
             Phase::Exchanging(active) => match active.stage {
