@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌──────────── next event, or the next deadline ◀────────────┐
 //!            ▼                                                           │
-//!  handle: one owner takes it in                                         │
+//!  handle: the event changes the state of one owner                      │
 //!            │                                                           │
 //!            ▼                                                           │
 //!  take_turn: children ─▶ probes ─▶ waves ─▶ reload ─▶ switch ─▶ rollout │
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Each part of the state has an owner with private fields, in a folder of its own. An owner is a
-//! value: it says what is to be done, and the core does it, with tasks that end in another event.
+//! value: it returns what is to be done, and the core does it, with tasks that end in another event.
 //! The order of a turn matters: a node's state is known before the balancer's desired states are
 //! derived from it, and these before an order is answered.
 
@@ -34,7 +34,6 @@ use super::eras::Eras;
 use super::event::{CoreEvent, EventSender};
 use super::failover::history::Failovers;
 use super::health::liveness::INTERVAL;
-use super::health::node_probes::NodeProbes;
 use super::health::table::HealthTable;
 use super::listeners::Listeners;
 use super::logs::rotate;
@@ -53,16 +52,14 @@ use super::resolver::Resolver;
 use super::rollout::rollouts::Rollouts;
 use super::shards::Shards;
 use super::shutdown::ClusterShutdown;
-use super::snapshot::{NodeSnapshot, Snapshot};
 use super::spec::Spec;
 use super::state_file::{Launch, Record};
-use super::switch::state::{Switch, Switches};
+use super::switch::state::Switches;
 use super::waves::{ChildId, Verb, Waves};
 use crate::api::Refusal;
 use crate::balancer::ConfigFile;
-use crate::observe::Samples;
 use crate::platform::service_manager::ServiceManager;
-use crate::profile::{Node, NodeId};
+use crate::profile::NodeId;
 
 /// The supervisor's state. Only events and the passing of time change it.
 pub(super) struct Core {
@@ -225,45 +222,6 @@ impl Core {
         }
     }
 
-    /// The state of everything now.
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let now = Instant::now();
-        let nodes = self.spec.cluster.nodes.iter();
-        let nodes = nodes.map(|node| self.node_snapshot(node, now));
-        let balancers = self
-            .children
-            .ids()
-            .filter(|id| matches!(id, ChildId::Balancer(_)));
-        Snapshot {
-            spec: self.spec.clone(),
-            owns_nodes: self.owns_nodes(),
-            nodes: nodes.collect(),
-            balancers: balancers.map(|id| self.child_snapshot(id)).collect(),
-            retired: self
-                .children
-                .ids()
-                .filter_map(|id| match id {
-                    ChildId::Retired(kind, _) => Some((kind, self.child_snapshot(id))),
-                    ChildId::Node(_) | ChildId::Balancer(_) => None,
-                })
-                .collect(),
-            reloading: self.reloads.is_active() || self.switches.current().is_some(),
-            switching_to: self.switches.current().map(Switch::to),
-            busy: self.refuse_while_busy().err(),
-            balancer_overrides: self.balancer_overrides(),
-            unsaved: self.unsaved(),
-            host_warnings: self.resolver.warnings().collect(),
-            closed: self.closed_listeners(),
-            rollout: self
-                .rollouts
-                .to_api()
-                .current
-                .or_else(|| self.rebalances.as_rollout()),
-            remains: self.rollouts.remains(),
-            balanced: self.balanced,
-        }
-    }
-
     /// The id of the node with this name.
     pub(super) fn node_id(&self, name: &str) -> Result<NodeId, Refusal> {
         let node = self.spec.cluster.node(name);
@@ -274,30 +232,6 @@ impl Core {
     }
 
     // Private
-
-    fn node_snapshot(&self, node: &Node, now: Instant) -> NodeSnapshot {
-        let id = node.id;
-        let probes = self.health.probes(id);
-        NodeSnapshot {
-            id,
-            state: self.node_state(id),
-            drained: self.drains.has(&node.name),
-            stopped_by_drain: self.drains.has_stopped(&node.name),
-            child: self.child_snapshot(ChildId::Node(id)),
-            external: self.own_child(id).is_none(),
-            eras: self.eras.of(id),
-            mcp_problem: self.eras.problem(id),
-            probe_failure: probes
-                .and_then(NodeProbes::probe_failure)
-                .map(ToString::to_string),
-            held_for: self.held_for(id, now),
-            overridden: self.overridden(id),
-            out_of: self.taken_out_of(id),
-            samples: probes.map_or_else(Samples::default, |probes| probes.samples(now)),
-            failure: self.failure(id, now),
-            filling_for: self.health.settlings().filling_for(id, now),
-        }
-    }
 
     fn handle(&mut self, event: CoreEvent, now: Instant) {
         match event {
@@ -366,7 +300,7 @@ impl Core {
             } => self.inspected(id, asked, observation, now),
             CoreEvent::ConnectionsNotClosed { node } => self.connections_not_closed(&node, now),
             CoreEvent::ServedElsewhere { node } => self.served_elsewhere(&node, now),
-            CoreEvent::StagePrepared(prepared) => self.stage_prepared(prepared, now),
+            CoreEvent::StepPrepared(prepared) => self.step_prepared(prepared, now),
             CoreEvent::Applied(ended) => self.applied(ended),
             CoreEvent::Resolved(answers) => self.resolved(answers, now),
             CoreEvent::Figures(figures) => self.figures(figures),

@@ -141,7 +141,7 @@ pub(super) enum CoreEvent {
     /// After a node had lost its sessions, a request through the balancer was answered.
     ServedElsewhere { node: String },
     /// The configuration of a step of the rollout is prepared.
-    StagePrepared(Result<Box<Prepared>, PrepareError>),
+    StepPrepared(Result<Box<Prepared>, PrepareError>),
     /// The balancer has taken the nodes of a step of the rollout, or has not.
     Applied(Result<(), String>),
     /// Host names of nodes were looked up.

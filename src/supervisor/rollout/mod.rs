@@ -8,7 +8,9 @@
 //! | `current` | the rollout in progress, with what it needs beside its steps |
 //! | `drain_progress` | how many connections a drained node still has |
 //! | `saved` | a rollout in the state file |
-//! | `carry_out` | what the core does for a step, and what it sees |
+//! | `carry_out` | what the core does for a step |
+//! | `apply` | what it does so that the balancer gets the nodes |
+//! | `view` | what a rollout sees of the core |
 //! | `judging` | what the core does while the first nodes are judged |
 //! | `gate` | the verdict about them |
 //! | `figures` | what balancers know of them |
@@ -17,6 +19,7 @@
 #[cfg(test)]
 mod tests;
 
+mod apply;
 pub(super) mod carry_out;
 pub(super) mod current;
 mod drain_progress;
@@ -28,3 +31,4 @@ pub(super) mod rollouts;
 pub(super) mod saved;
 pub(super) mod state;
 pub(super) mod steps;
+mod view;

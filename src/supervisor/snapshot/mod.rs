@@ -1,6 +1,7 @@
 //! The state of everything at one moment, and how the API reports it.
 
 mod balancer;
+mod capture;
 mod node;
 
 use std::collections::BTreeSet;
