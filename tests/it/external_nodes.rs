@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, signal};
+use crate::harness::{Client, Ports, TestCluster, behind_each_balancer, eventually, signal};
 
 behind_each_balancer! {
     external_nodes_are_balanced_counted_and_drained_but_not_managed,
@@ -18,9 +18,6 @@ behind_each_balancer! {
     external_nodes_serve_http,
 }
 
-/// The distance between the ports of two tests. It also gives each test its own networks.
-const SLOT: u16 = 1_100;
-
 /// A host: a network namespace with a cable to it. Dropping it removes it and its node.
 struct Host {
     name: String,
@@ -29,12 +26,15 @@ struct Host {
     /// The log of its node.
     log: PathBuf,
     node: Option<Child>,
+    /// The range of ports names the network.
+    _ports: Ports,
 }
 
 impl Host {
     /// The host `number` of `cluster`.
     fn new(cluster: &TestCluster, number: u8) -> Host {
-        let slot = u8::try_from(cluster.port(0) / SLOT).unwrap();
+        let ports = cluster.ports();
+        let slot = ports.slot();
         let (name, cable) = (format!("cctl{slot}-{number}"), format!("cctl{slot}-{number}"));
         // Addresses that are reserved for network tests (RFC 2544).
         let ours = Ipv4Addr::new(198, 18, slot, number * 4 + 1);
@@ -66,6 +66,7 @@ impl Host {
             cable,
             address,
             node: None,
+            _ports: ports,
         }
     }
 
@@ -125,21 +126,28 @@ impl Drop for Host {
 }
 
 /// An address without a route: `connect` to it fails with an invalid argument.
-struct Nowhere(Ipv4Addr);
+struct Nowhere {
+    address: Ipv4Addr,
+    /// The range of ports names the network.
+    _ports: Ports,
+}
 
 impl Nowhere {
     /// In place of the host `number`.
     fn new(cluster: &TestCluster, number: u8) -> Nowhere {
-        let slot = u8::try_from(cluster.port(0) / SLOT).unwrap();
-        let address = Ipv4Addr::new(198, 18, slot, number * 4 + 2);
+        let ports = cluster.ports();
+        let address = Ipv4Addr::new(198, 18, ports.slot(), number * 4 + 2);
         ip(&["route", "replace", "blackhole", &format!("{address}/32")]);
-        Nowhere(address)
+        Nowhere {
+            address,
+            _ports: ports,
+        }
     }
 }
 
 impl Drop for Nowhere {
     fn drop(&mut self) {
-        let route = format!("{}/32", self.0);
+        let route = format!("{}/32", self.address);
         let _gone = Command::new("ip")
             .args(["route", "del", "blackhole", &route])
             .output();
@@ -288,7 +296,7 @@ fn a_node_that_never_answered_is_down_with_a_reason_and_gets_no_clients(balancer
     let members = [
         ("a", serving.address),
         ("late", late.address),
-        ("nowhere", nowhere.0),
+        ("nowhere", nowhere.address),
     ];
     let cluster = of_members(cluster, &members);
     let started = std::thread::scope(|scope| {

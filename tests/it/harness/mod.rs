@@ -168,6 +168,11 @@ impl TestCluster {
         self.dir.path().join("run")
     }
 
+    /// Its ports: no other test uses them before this copy is dropped, too.
+    pub fn ports(&self) -> Ports {
+        self.ports.clone()
+    }
+
     /// The port that is `base` in an unshifted profile.
     pub fn port(&self, base: u16) -> u16 {
         self.ports.port(base)

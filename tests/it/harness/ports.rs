@@ -1,6 +1,7 @@
 //! Ranges of ports, one for each test.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use super::eventually;
 
@@ -10,18 +11,27 @@ const STEP: u16 = 1_110;
 /// More ranges would reach into the ephemeral ports.
 const SLOTS: u16 = 21;
 
-/// A range of ports that no other test uses.
+/// A range of ports that no other test uses as long as a copy of this lives.
+#[derive(Clone)]
 #[must_use]
 pub struct Ports {
     offset: u16,
     /// Locks the range.
-    _slot: File,
+    _lock: Arc<File>,
 }
 
 impl Ports {
     pub fn new() -> Ports {
-        let (offset, slot) = eventually("a free range of ports", free_slot);
-        Ports { offset, _slot: slot }
+        let (offset, lock) = eventually("a free range of ports", free_slot);
+        Ports {
+            offset,
+            _lock: Arc::new(lock),
+        }
+    }
+
+    /// The number of the range.
+    pub fn slot(&self) -> u8 {
+        u8::try_from(self.offset / STEP).unwrap()
     }
 
     /// The port that is `base` in an unshifted profile.
