@@ -33,6 +33,9 @@ pub struct Rollout {
     /// Why it has stopped; null while it goes on. A reload makes it go on, `reload --undo` goes
     /// back.
     pub stopped: Option<String>,
+    /// That the first nodes were judged without clients; null if they had some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The last lines of the log of the node at which it has stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
@@ -56,6 +59,9 @@ pub struct EndedRollout {
     /// The node at which it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// That the first nodes were judged without clients; null if they had some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The last lines of the log of that node.
     #[serde(default)]
     pub log: Vec<String>,

@@ -67,8 +67,12 @@ pub(super) fn section(rollout: Option<&Rollout>) -> String {
         by,
         doing,
         stopped,
+        note,
         ..
     } = rollout;
+    let note = note
+        .as_ref()
+        .map_or_else(String::new, |note| format!("  {note}\n"));
     let (state, what) = match stopped {
         None => (style::yellow("RUNNING"), doing.clone()),
         Some(why) => (
@@ -77,7 +81,7 @@ pub(super) fn section(rollout: Option<&Rollout>) -> String {
         ),
     };
     let words = kind.words();
-    format!("Rollout: {state}, step {step} of {of} of {words}\n  {what}\n  by {by} since {since}\n")
+    format!("Rollout: {state}, step {step} of {of} of {words}\n  {what}\n{note}  by {by} since {since}\n")
 }
 
 // Private
@@ -115,6 +119,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rollout_whose_first_nodes_had_no_clients_has_a_note() {
+        let rollout = Rollout {
+            note: Some("the balancer counted no requests to erlmcp1: only its checks were judged".into()),
+            ..rolling()
+        };
+        insta::assert_snapshot!(plain(&section(Some(&rollout))), @r"
+        Rollout: RUNNING, step 2 of 4 of a rolling restart
+          erlmcp2 is being drained: 37 connections
+          the balancer counted no requests to erlmcp1: only its checks were judged
+          by root (pid 4711) since 2026-11-29T16:40:02Z
+        ");
+    }
+
+    #[test]
     fn a_stopped_rollout_says_why_and_what_to_do() {
         let stopped = Rollout {
             stopped: Some("exited with code 3".into()),
@@ -147,6 +165,7 @@ mod tests {
             result: RolloutResult::Done,
             reason: None,
             node: None,
+            note: None,
             log: Vec::new(),
         };
         assert_eq!(ended_rollout(&ended), None);

@@ -132,6 +132,7 @@ pub(super) fn rolling() -> Rollout {
         by: "root (pid 4711)".into(),
         doing: "erlmcp2 is being drained: 37 connections".into(),
         stopped: None,
+        note: None,
         log: Vec::new(),
     }
 }

@@ -62,7 +62,12 @@ async fn follow(
             Ok(rollouts) => match following.sees(rollouts) {
                 Seen::Going(rollout) => view.show(&rollout),
                 Seen::Stopped(rollout) => return Err(stopped(change, &rollout)),
-                Seen::Ended(ended) => return following.judged(ended),
+                Seen::Ended(ended) => {
+                    if let Some(note) = ended.as_ref().and_then(|ended| ended.note.as_ref()) {
+                        printer.warning(note);
+                    }
+                    return following.judged(ended);
+                }
             },
             Err(error @ ClientError::Refused(_)) => return Err(error.into()),
             Err(lost) => client = another_supervisor(change, run_dir, lost).await?,
@@ -201,6 +206,7 @@ mod tests {
             by: "root (pid 1)".into(),
             doing: "erlmcp1 is being drained".into(),
             stopped: None,
+            note: None,
             log: Vec::new(),
         }
     }
@@ -214,6 +220,7 @@ mod tests {
             result,
             reason: Some("erlmcp1 does not answer".into()),
             node: Some("erlmcp1".into()),
+            note: None,
             log: vec!["no database".into()],
         }
     }

@@ -44,6 +44,8 @@ pub(in crate::supervisor) struct CurrentRollout {
     draining: BTreeMap<NodeId, DrainProgress>,
     /// The nodes that are judged.
     judgement: Option<Judgement>,
+    /// What the verdict about them is not based on.
+    note: Option<String>,
     /// The last lines of the log of the node at which it has stopped.
     log: Vec<String>,
 }
@@ -208,7 +210,14 @@ impl CurrentRollout {
         checked: Result<bool, RolloutFailure>,
         now: Instant,
     ) -> Option<Step> {
-        self.rollout.after(checked, now)
+        let begun = self.rollout.after(checked, now);
+        let is_done = matches!(self.rollout.outcome(), Some(Ok(())));
+        if (begun.is_some() || is_done)
+            && let Some(judgement) = self.judgement.take()
+        {
+            self.note = judgement.end();
+        }
+        begun
     }
 
     /// Adds to the reason why it has stopped.
@@ -319,6 +328,11 @@ impl CurrentRollout {
         self.judgement.as_ref()
     }
 
+    /// What the verdict about the first nodes is not based on.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
     /// What is known of the nodes that are judged, to add to it.
     pub(super) const fn judgement_mut(&mut self) -> Option<&mut Judgement> {
         self.judgement.as_mut()
@@ -341,6 +355,7 @@ impl CurrentRollout {
             removed: BTreeSet::new(),
             draining: BTreeMap::new(),
             judgement: None,
+            note: None,
             log: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::current::CurrentRollout;
-use super::figures::{Figures, read_figures};
+use super::figures::{Counts, Figures, read_figures};
 use super::gate::{Gate, Limits, ProbeLatency, Verdict};
 use super::steps::Step;
 use crate::observe::Samples;
@@ -23,6 +23,50 @@ pub(in crate::supervisor) struct Judgement {
     probes: BTreeMap<NodeId, u64>,
     /// Whether the balancer is being asked for its figures.
     is_reading: bool,
+}
+
+impl Judgement {
+    /// What the balancer has counted so far; empty while that is not known.
+    pub(super) fn progress(&self) -> String {
+        match self.gate.counts() {
+            None => String::new(),
+            Some(Counts { begun: 0, .. }) => ": no requests yet".to_owned(),
+            Some(Counts { begun: 1, failed }) => format!(": 1 request, {failed} failed"),
+            Some(Counts { begun, failed }) => format!(": {begun} requests, {failed} failed"),
+        }
+    }
+
+    /// The nodes are judged. Returns what the verdict is not based on: clients of nodes that got none.
+    pub(super) fn end(self) -> Option<String> {
+        let note = self.note();
+        if let Some(note) = &note {
+            tracing::warn!("{note}");
+        }
+        if let Some(Counts { begun, failed }) = self.gate.counts() {
+            tracing::info!(requests = begun, failed, "the new nodes are within the limits");
+        }
+        note
+    }
+
+    // Private
+
+    fn note(&self) -> Option<String> {
+        let unused: Vec<&str> = self.gate.unused().collect();
+        let its = match unused.len() {
+            0 => return None,
+            1 => "its",
+            _ => "their",
+        };
+        let names = unused.join(", ");
+        Some(match self.gate.counts() {
+            Some(_) => {
+                format!("the balancer counted no requests to {names}: only {its} checks were judged")
+            }
+            None => {
+                format!("the balancer's counts of {names} were not known: only {its} checks were judged")
+            }
+        })
+    }
 }
 
 impl Core {
@@ -106,5 +150,57 @@ impl Core {
         let now = std::time::Instant::now();
         let nodes = self.spec.cluster.ids();
         nodes.filter_map(move |node| Some((node, self.health.probes(node)?.samples(now))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The judgement of these nodes, where the balancer has counted this at each of them.
+    fn judgement(nodes: &[(&str, Counts)], is_known: bool) -> Judgement {
+        let names = nodes.iter().map(|(name, _)| (*name).to_owned());
+        let limits = Limits {
+            max_errors: "1%".parse().unwrap(),
+            max_p99: None,
+        };
+        let mut gate = Gate::new(limits, names.collect());
+        gate.add(BTreeMap::new());
+        if is_known {
+            let figures = nodes.iter().map(|(name, counts)| {
+                let figures = Figures::of(0, "http", *counts);
+                ((*name).to_owned(), figures)
+            });
+            gate.add(figures.collect());
+        }
+        Judgement {
+            nodes: BTreeSet::new(),
+            gate,
+            probes: BTreeMap::new(),
+            is_reading: false,
+        }
+    }
+
+    #[test]
+    fn a_node_without_clients_is_judged_by_its_checks_and_that_is_noted() {
+        let idle = Counts::default();
+        let some = Counts {
+            begun: 120,
+            failed: 1,
+        };
+        let both = judgement(&[("a", some), ("b", some)], true);
+        assert_eq!(both.progress(), ": 240 requests, 2 failed");
+        assert_eq!(both.end(), None);
+        let one = judgement(&[("a", some), ("b", idle)], true);
+        let note = "the balancer counted no requests to b: only its checks were judged";
+        assert_eq!(one.end().as_deref(), Some(note));
+        let neither = judgement(&[("a", idle), ("b", idle)], true);
+        assert_eq!(neither.progress(), ": no requests yet");
+        let note = "the balancer counted no requests to a, b: only their checks were judged";
+        assert_eq!(neither.end().as_deref(), Some(note));
+        let silent = judgement(&[("a", some)], false);
+        assert_eq!(silent.progress(), "");
+        let note = "the balancer's counts of a were not known: only its checks were judged";
+        assert_eq!(silent.end().as_deref(), Some(note));
     }
 }

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::current::CurrentRollout;
+use super::judging::Judgement;
 use super::rollouts::Rollouts;
 use super::saved::SavedRollout;
 use super::state::RolloutOrder;
@@ -33,6 +34,7 @@ impl CurrentRollout {
             by: rollout.order.by.clone(),
             doing: self.doing(),
             stopped: failure.map(|failure| failure.why.clone()),
+            note: self.note().map(ToOwned::to_owned),
             log: self.log().to_vec(),
         }
     }
@@ -43,6 +45,7 @@ impl CurrentRollout {
         EndedRollout {
             reason: shown.stopped,
             node: shown.node,
+            note: shown.note,
             log: shown.log,
             ..ended(self.order(), RolloutResult::Failed)
         }
@@ -93,7 +96,10 @@ impl CurrentRollout {
             Step::Stop(_) => format!("{names} {is} being stopped"),
             Step::UseTarget(_) | Step::Start(_) => format!("{names} {is} being started"),
             Step::Ready(_) => format!("{names} {is} getting clients"),
-            Step::Judge(_) => format!("{names} {is} being judged"),
+            Step::Judge(_) => {
+                let progress = self.judgement().map_or_else(String::new, Judgement::progress);
+                format!("{names} {is} being judged{progress}")
+            }
             Step::Forget(_) => format!("{names} {is} gone"),
         }
     }
@@ -111,6 +117,7 @@ impl SavedRollout {
             by: self.by.clone(),
             doing: "it goes on when the supervisor has started".to_owned(),
             stopped: self.stopped.clone(),
+            note: None,
             log: Vec::new(),
         }
     }
@@ -151,6 +158,7 @@ pub(super) fn ended(order: &RolloutOrder, result: RolloutResult) -> EndedRollout
         result,
         reason: None,
         node: None,
+        note: None,
         log: Vec::new(),
     }
 }

@@ -164,8 +164,12 @@ impl Rollouts {
     pub(in crate::supervisor) fn end(&mut self) -> Option<RolloutOrder> {
         let done = self.current.take();
         self.current = self.stopped_before.take();
-        let order = done?.order().clone();
-        let done = ended(&order, RolloutResult::Done);
+        let done = done?;
+        let order = done.order().clone();
+        let done = EndedRollout {
+            note: done.note().map(ToOwned::to_owned),
+            ..ended(&order, RolloutResult::Done)
+        };
         self.last = Some(match self.failed.take() {
             Some(failed) => EndedRollout {
                 result: RolloutResult::Undone,

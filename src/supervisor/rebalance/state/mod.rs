@@ -223,6 +223,7 @@ impl RebalanceState {
                 returning => format!("{closed}, {returning} clients are not back yet"),
             },
             stopped: None,
+            note: None,
             log: Vec::new(),
         })
     }

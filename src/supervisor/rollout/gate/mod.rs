@@ -65,6 +65,10 @@ pub(in crate::supervisor) struct Gate {
     latest: Option<BTreeMap<String, Figures>>,
     canary: Counts,
     others: Counts,
+    /// Whether the figures were read again after the beginning.
+    has_counts: bool,
+    /// Canaries with requests or connections since the beginning.
+    used: BTreeSet<String>,
 }
 
 impl Gate {
@@ -76,6 +80,8 @@ impl Gate {
             latest: None,
             canary: Counts::default(),
             others: Counts::default(),
+            has_counts: false,
+            used: BTreeSet::new(),
         }
     }
 
@@ -86,15 +92,29 @@ impl Gate {
             self.latest = Some(figures);
             return;
         };
+        self.has_counts = true;
         for (name, figures) in figures {
-            let before = latest.entry(name.clone()).or_default();
-            let sum = if self.canaries.contains(&name) {
-                &mut self.canary
-            } else {
-                &mut self.others
-            };
-            *sum += before.replace(figures);
+            let counts = latest.entry(name.clone()).or_default().replace(figures);
+            if !self.canaries.contains(&name) {
+                self.others += counts;
+                continue;
+            }
+            self.canary += counts;
+            if counts.begun > 0 {
+                self.used.insert(name);
+            }
         }
+    }
+
+    /// What the balancer has counted at the canaries since the beginning; `None` while that is not
+    /// known.
+    pub(in crate::supervisor) fn counts(&self) -> Option<Counts> {
+        self.has_counts.then_some(self.canary)
+    }
+
+    /// The canaries of which the balancer has counted nothing since the beginning.
+    pub(in crate::supervisor) fn unused(&self) -> impl Iterator<Item = &str> {
+        self.canaries.difference(&self.used).map(String::as_str)
     }
 
     /// Judges the canaries by the figures until now, and by the probes of the canaries and of the
