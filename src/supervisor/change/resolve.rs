@@ -251,7 +251,7 @@ mod tests {
             true
         }
 
-        fn silence(&self, _: NodeId) -> Option<String> {
+        fn why_silent(&self, _: NodeId) -> Option<String> {
             None
         }
 
@@ -263,11 +263,11 @@ mod tests {
             false
         }
 
-        fn failing(&self, _: &[NodeId]) -> Option<(NodeId, String)> {
+        fn not_serving(&self, _: &[NodeId]) -> Option<(NodeId, String)> {
             None
         }
 
-        fn left(&self, _: NodeId) -> Option<u64> {
+        fn connections_left(&self, _: NodeId) -> Option<u64> {
             Some(1)
         }
 

@@ -55,18 +55,18 @@ pub(in crate::supervisor) struct Rollout {
     pub(in crate::supervisor) order: RolloutOrder,
     pub(in crate::supervisor) settings: RolloutSettings,
     steps: VecDeque<Step>,
-    current: Option<Current>,
+    in_progress: Option<StepInProgress>,
     /// The number of nodes that take part.
-    of: usize,
+    node_count: usize,
     /// The names of the nodes that take part, also of those that are gone by now.
     names: BTreeMap<NodeId, String>,
     /// Nodes that are described by the target by now.
-    renewed: BTreeSet<NodeId>,
+    on_target: BTreeSet<NodeId>,
     outcome: Option<Result<(), RolloutFailure>>,
 }
 
 #[derive(Debug)]
-struct Current {
+struct StepInProgress {
     step: Step,
     /// When the step fails, or ends; `None` for a step without a limit.
     until: Option<Instant>,
@@ -89,17 +89,17 @@ pub(in crate::supervisor) trait ClusterView {
     /// Whether the node gets clients, at every balancer instance.
     fn serves(&self, node: NodeId) -> bool;
     /// Why the node does not answer; `None` if it does.
-    fn silence(&self, node: NodeId) -> Option<String>;
+    fn why_silent(&self, node: NodeId) -> Option<String>;
     /// Whether an operator keeps clients from the node.
     fn is_drained_by_operator(&self, node: NodeId) -> bool;
     /// Whether an operator has stopped the node.
     fn is_stopped_by_operator(&self, node: NodeId) -> bool;
     /// A node that does not serve although no order keeps clients from it, and why; the given ones
     /// are left out.
-    fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)>;
+    fn not_serving(&self, left_out: &[NodeId]) -> Option<(NodeId, String)>;
     /// Whether the node gets no new clients, and how many connections it has; `None` while that is
     /// not known.
-    fn left(&self, node: NodeId) -> Option<u64>;
+    fn connections_left(&self, node: NodeId) -> Option<u64>;
     /// The end of the latest [`Step::Apply`].
     fn applied(&self) -> Option<Result<(), String>>;
     /// Why the nodes in [`Step::Judge`] must not stay, by their figures; `is_over` at the end of the
@@ -119,11 +119,11 @@ impl Rollout {
         Rollout {
             order,
             settings,
-            of: handled(&steps).len(),
+            node_count: handled(&steps).len(),
             steps,
-            current: None,
+            in_progress: None,
             names,
-            renewed: BTreeSet::new(),
+            on_target: BTreeSet::new(),
             outcome: None,
         }
     }
@@ -138,11 +138,11 @@ impl Rollout {
             order,
             settings,
             steps: VecDeque::new(),
-            current: None,
-            of: 0,
+            in_progress: None,
+            node_count: 0,
             names: BTreeMap::new(),
-            renewed: BTreeSet::new(),
-            outcome: Some(Err(outside(None, why))),
+            on_target: BTreeSet::new(),
+            outcome: Some(Err(failure(None, why))),
         }
     }
 
@@ -165,14 +165,14 @@ impl Rollout {
 
     /// The step in progress.
     pub(in crate::supervisor) fn step(&self) -> Option<&Step> {
-        self.current.as_ref().map(|current| &current.step)
+        self.in_progress.as_ref().map(|it| &it.step)
     }
 
     /// The number of the node that is being handled, from 1, and how many there are.
     pub(in crate::supervisor) fn progress(&self) -> (usize, usize) {
         let left = handled(self.step().into_iter().chain(&self.steps)).len();
-        let done = self.of.saturating_sub(left);
-        ((done + 1).min(self.of.max(1)), self.of.max(1))
+        let done = self.node_count.saturating_sub(left);
+        ((done + 1).min(self.node_count.max(1)), self.node_count.max(1))
     }
 
     /// The names of these nodes, for people.
@@ -187,7 +187,7 @@ impl Rollout {
 
     /// When time matters to it next.
     pub(in crate::supervisor) fn wakes_at(&self) -> Option<Instant> {
-        self.current.as_ref()?.until.filter(|_| self.is_running())
+        self.in_progress.as_ref()?.until.filter(|_| self.is_running())
     }
 
     /// Whether the step in progress is done, as `view` shows; also before the first step.
@@ -199,8 +199,8 @@ impl Rollout {
         view: &impl ClusterView,
         now: Instant,
     ) -> Result<bool, RolloutFailure> {
-        match &self.current {
-            Some(current) if self.is_running() => self.is_done(current, view, now),
+        match &self.in_progress {
+            Some(in_progress) if self.is_running() => self.is_done(in_progress, view, now),
             _ => Ok(true),
         }
     }
@@ -217,7 +217,7 @@ impl Rollout {
         match checked {
             Ok(true) => self.begin_next(now),
             Ok(false) => {
-                self.current = self.current.take().map(|current| current.without_past_limit(now));
+                self.in_progress = self.in_progress.take().map(|it| it.without_past_limit(now));
                 None
             }
             Err(failure) => {
@@ -232,23 +232,23 @@ impl Rollout {
     /// Begins the next step; without one, the rollout is done.
     fn begin_next(&mut self, now: Instant) -> Option<Step> {
         let Some(step) = self.steps.pop_front() else {
-            self.current = None;
+            self.in_progress = None;
             self.outcome = Some(Ok(()));
             return None;
         };
         if let Step::UseTarget(nodes) = &step {
-            self.renewed.extend(nodes);
+            self.on_target.extend(nodes);
         }
-        let until = self.allowed(&step).map(|allowed| now + allowed);
-        self.current = Some(Current {
+        let until = self.time_limit(&step).map(|limit| now + limit);
+        self.in_progress = Some(StepInProgress {
             step: step.clone(),
             until,
         });
         Some(step)
     }
 
-    /// The time that the step may take.
-    fn allowed(&self, step: &Step) -> Option<Duration> {
+    /// The time that the step may take; `None`: as long as clients need.
+    fn time_limit(&self, step: &Step) -> Option<Duration> {
         let settings = &self.settings;
         Some(match step {
             Step::Apply => APPLY_TIMEOUT,
@@ -265,24 +265,24 @@ impl Rollout {
     /// Whether the step is done.
     fn is_done(
         &self,
-        current: &Current,
+        in_progress: &StepInProgress,
         view: &impl ClusterView,
         now: Instant,
     ) -> Result<bool, RolloutFailure> {
-        let is_late = current.until.is_some_and(|until| now >= until);
-        match &current.step {
+        let is_late = in_progress.until.is_some_and(|until| now >= until);
+        match &in_progress.step {
             Step::UseTarget(_) | Step::Forget(_) => Ok(true),
             Step::Apply => match view.applied() {
                 Some(Ok(())) => Ok(true),
-                Some(Err(why)) => Err(outside(None, why)),
-                None if is_late => Err(outside(
+                Some(Err(why)) => Err(failure(None, why)),
+                None if is_late => Err(failure(
                     None,
                     "timed out: the balancer has not applied the configuration".to_owned(),
                 )),
                 None => Ok(false),
             },
-            Step::AwaitOthers(nodes) if nodes.iter().all(|node| view.silence(*node).is_some()) => Ok(true),
-            Step::AwaitOthers(nodes) => match view.failing(nodes) {
+            Step::AwaitOthers(nodes) if nodes.iter().all(|node| view.why_silent(*node).is_some()) => Ok(true),
+            Step::AwaitOthers(nodes) => match view.not_serving(nodes) {
                 None => Ok(true),
                 Some((node, why)) if is_late => {
                     let name = self.names(&[node]);
@@ -290,19 +290,19 @@ impl Rollout {
                     Err(RolloutFailure {
                         node: Some(node),
                         why: format!("{name} does not serve: {why}"),
-                        is_of_replacement: self.renewed.contains(&node),
+                        is_of_replacement: self.on_target.contains(&node),
                     })
                 }
                 Some(_) => Ok(false),
             },
             Step::AwaitAdded(nodes) => {
                 let serving = nodes.iter().filter(|node| view.serves(**node)).count();
-                let was_late = is_late || current.until.is_none();
+                let was_late = is_late || in_progress.until.is_none();
                 match nodes.first() {
                     _ if serving == nodes.len() || (was_late && serving > 0) => Ok(true),
                     // An address may be in DNS before a node answers there. Those that go serve
                     // meanwhile.
-                    Some(node) if is_late && self.order.kind != RolloutKind::Resolve => Err(outside(
+                    Some(node) if is_late && self.order.kind != RolloutKind::Resolve => Err(failure(
                         Some(*node),
                         "timed out: it gets no clients yet".to_owned(),
                     )),
@@ -310,41 +310,44 @@ impl Rollout {
                 }
             }
             // Connections that survive being closed do not keep their node.
-            Step::Drain(nodes) => Ok(is_late || nodes.iter().all(|node| view.left(*node) == Some(0))),
+            Step::Drain(nodes) => {
+                Ok(is_late || nodes.iter().all(|node| view.connections_left(*node) == Some(0)))
+            }
             Step::Stop(nodes) => {
                 let running = nodes
                     .iter()
                     .find(|node| view.condition(**node) != Condition::Down);
                 match running {
                     None => Ok(true),
-                    Some(node) if is_late => Err(outside(
+                    Some(node) if is_late => Err(failure(
                         Some(*node),
                         "timed out: its process has not ended".to_owned(),
                     )),
                     Some(_) => Ok(false),
                 }
             }
-            Step::Start(nodes) => all_start(nodes, view, is_late),
+            Step::Start(nodes) => all_answer(nodes, view, is_late),
             Step::Ready(nodes) => {
-                all_start(nodes, view, false)?;
+                all_answer(nodes, view, false)?;
                 let is_left = |node: &&NodeId| !view.serves(**node) && !view.is_drained_by_operator(**node);
                 match nodes.iter().find(is_left) {
                     None => Ok(true),
-                    Some(node) if is_late => {
-                        Err(replaced(*node, "timed out: it gets no clients yet".to_owned()))
-                    }
+                    Some(node) if is_late => Err(failure_of_replacement(
+                        *node,
+                        "timed out: it gets no clients yet".to_owned(),
+                    )),
                     Some(_) => Ok(false),
                 }
             }
             Step::Judge(nodes) => {
-                all_start(nodes, view, false)?;
+                all_answer(nodes, view, false)?;
                 let mut judged = nodes.iter().filter(|node| !view.is_stopped_by_operator(**node));
-                let silent = judged.find_map(|node| Some((*node, view.silence(*node)?)));
+                let silent = judged.find_map(|node| Some((*node, view.why_silent(*node)?)));
                 if let Some((node, why)) = silent {
-                    return Err(replaced(node, why));
+                    return Err(failure_of_replacement(node, why));
                 }
                 match (view.objection(is_late), nodes.first()) {
-                    (Some(why), Some(node)) => Err(replaced(*node, why)),
+                    (Some(why), Some(node)) => Err(failure_of_replacement(*node, why)),
                     _ => Ok(is_late),
                 }
             }
@@ -354,17 +357,17 @@ impl Rollout {
 
 // Private
 
-impl Current {
+impl StepInProgress {
     /// A limit that did not end the step does not wake anything a second time.
-    fn without_past_limit(self, now: Instant) -> Current {
-        Current {
+    fn without_past_limit(self, now: Instant) -> StepInProgress {
+        StepInProgress {
             until: self.until.filter(|until| now < *until),
             ..self
         }
     }
 }
 
-fn outside(node: Option<NodeId>, why: String) -> RolloutFailure {
+fn failure(node: Option<NodeId>, why: String) -> RolloutFailure {
     RolloutFailure {
         node,
         why,
@@ -372,7 +375,7 @@ fn outside(node: Option<NodeId>, why: String) -> RolloutFailure {
     }
 }
 
-fn replaced(node: NodeId, why: String) -> RolloutFailure {
+fn failure_of_replacement(node: NodeId, why: String) -> RolloutFailure {
     RolloutFailure {
         node: Some(node),
         why,
@@ -381,14 +384,17 @@ fn replaced(node: NodeId, why: String) -> RolloutFailure {
 }
 
 /// Whether all of the nodes answer; fails when one has died.
-fn all_start(nodes: &[NodeId], view: &impl ClusterView, is_late: bool) -> Result<bool, RolloutFailure> {
+fn all_answer(nodes: &[NodeId], view: &impl ClusterView, is_late: bool) -> Result<bool, RolloutFailure> {
     let mut all = true;
     for node in nodes.iter().filter(|node| !view.is_stopped_by_operator(**node)) {
         match view.condition(*node) {
             Condition::Up => {}
-            Condition::Dead(why) => return Err(replaced(*node, why)),
+            Condition::Dead(why) => return Err(failure_of_replacement(*node, why)),
             Condition::Down | Condition::Starting if is_late => {
-                return Err(replaced(*node, "it did not answer in time".to_owned()));
+                return Err(failure_of_replacement(
+                    *node,
+                    "it did not answer in time".to_owned(),
+                ));
             }
             Condition::Down | Condition::Starting => all = false,
         }

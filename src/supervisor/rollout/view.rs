@@ -29,7 +29,7 @@ impl ClusterView for CoreView<'_> {
         self.0.why_not_serving(node).is_none()
     }
 
-    fn silence(&self, node: NodeId) -> Option<String> {
+    fn why_silent(&self, node: NodeId) -> Option<String> {
         let state = self.0.node_state(node);
         (!state.answers()).then(|| format!("it is {}", state.name()))
     }
@@ -42,7 +42,7 @@ impl ClusterView for CoreView<'_> {
         self.0.is_stopped_by_drain(node)
     }
 
-    fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
+    fn not_serving(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
         let CoreView(core) = self;
         let nodes = core.spec.cluster.nodes.iter();
         let stays = |node: NodeId| {
@@ -55,7 +55,7 @@ impl ClusterView for CoreView<'_> {
         failing.next().or_else(|| core.drained_beside_the_last(left_out))
     }
 
-    fn left(&self, node: NodeId) -> Option<u64> {
+    fn connections_left(&self, node: NodeId) -> Option<u64> {
         let running = self.0.rollouts.running()?;
         running.drain(node).and_then(DrainProgress::connections)
     }

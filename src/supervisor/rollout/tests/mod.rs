@@ -47,7 +47,7 @@ impl ClusterView for World {
             .is_some_and(|node| node.condition == Condition::Up && !node.is_drained)
     }
 
-    fn silence(&self, node: NodeId) -> Option<String> {
+    fn why_silent(&self, node: NodeId) -> Option<String> {
         let up = self.condition(node) == Condition::Up;
         (!up).then(|| "it is down".to_owned())
     }
@@ -60,7 +60,7 @@ impl ClusterView for World {
         self.kept.contains(&node) && self.condition(node) == Condition::Down
     }
 
-    fn failing(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
+    fn not_serving(&self, left_out: &[NodeId]) -> Option<(NodeId, String)> {
         let others = self
             .nodes
             .iter()
@@ -69,7 +69,7 @@ impl ClusterView for World {
         failing.next().map(|(id, _)| (*id, "it is down".to_owned()))
     }
 
-    fn left(&self, node: NodeId) -> Option<u64> {
+    fn connections_left(&self, node: NodeId) -> Option<u64> {
         self.nodes.get(&node).map(|node| node.connections)
     }
 
