@@ -245,10 +245,16 @@ impl Relay {
         self.up.is_at_rest() && self.down.is_at_rest()
     }
 
-    /// Whether one direction has ended, and all of its bytes were sent.
+    /// Whether the client has ended its direction, and all of its bytes were sent.
     #[must_use]
-    pub fn is_closed_by_one(&self) -> bool {
-        self.up.is_closed() || self.down.is_closed()
+    pub fn is_closed_by_client(&self) -> bool {
+        self.up.is_closed()
+    }
+
+    /// Whether the server has ended its direction, and all of its bytes and the end were sent.
+    #[must_use]
+    pub fn is_closed_by_server(&self) -> bool {
+        self.down.is_closed()
     }
 
     /// Whether no byte has moved in either direction, and the end was not sent to the client, so

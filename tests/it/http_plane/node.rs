@@ -1,7 +1,7 @@
 //! A node that records what it gets, and answers as a test wants.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -217,6 +217,11 @@ impl Connection {
     /// Sends bytes. A connection that the data plane has closed takes none.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _closed = self.stream.write_all(bytes.as_ref());
+    }
+
+    /// Sends the end of the stream.
+    pub fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Makes the end of `serve` reset the connection.

@@ -1,5 +1,10 @@
 //! `WebSocket`: bytes pass in both directions once the node has agreed.
 
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use super::node::Node;
 use super::{Raw, header, plane, with_length};
 
@@ -70,6 +75,38 @@ fn when_one_side_goes_the_other_one_is_closed() {
     client.head();
     drop(client);
     node.waits_for_close(0);
+}
+
+#[test]
+fn a_client_that_still_sends_gets_the_last_bytes_of_its_node() {
+    // Until the client reads, some of it stays in the data plane's send queue.
+    let text = "x".repeat(150_000);
+    let last = text.clone();
+    let node = Node::serving(move |_, connection| {
+        connection.head().unwrap();
+        connection.send(format!("{SWITCHED}{last}"));
+        connection.finish();
+        connection.drain();
+    });
+    let plane = plane(&[&node]);
+    for number in 0..5 {
+        let mut client = Raw::connect(&plane);
+        client.send(UPGRADE);
+        client.head();
+        let mut sender = client.0.try_clone().unwrap();
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&ended);
+        let sending = thread::spawn(move || {
+            while !stop.load(Ordering::SeqCst) && sender.write_all(&[b'y'; 1000]).is_ok() {
+                thread::yield_now();
+            }
+        });
+        node.waits_for_close(number);
+        assert_eq!(client.rest().len(), text.len());
+        ended.store(true, Ordering::SeqCst);
+        drop(client);
+        sending.join().unwrap();
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::client::{Active, Client, Phase, Stage};
+use super::client::{Active, Client, Phase, Stage, Tunnel};
 use super::counting::count_invalid_answer;
 use super::own_answers::OwnAnswer;
 use super::{Next, ServerConnection};
@@ -141,19 +141,10 @@ impl Worker {
                 self.count_end(&active, why);
             }
             Phase::Tunnel(tunnel) => {
-                self.close_server(tunnel.server);
                 if matches!(why, EndReason::Server | EndReason::Ordered | EndReason::TooLong) {
                     reset(&client.stream);
                 }
-                let took = self.now.saturating_sub(tunnel.began);
-                tunnel.backend.http.finished(self.number);
-                tunnel.lease.server().http.finished(self.number);
-                count_reason(
-                    why,
-                    &tunnel.lease.server().counters,
-                    &tunnel.backend.counters,
-                    took,
-                );
+                self.end_tunnel(&tunnel, why);
             }
             Phase::Requesting(_) | Phase::Lingering => {}
         }
@@ -164,6 +155,20 @@ impl Worker {
             ?why,
             "client ended"
         );
+    }
+
+    /// Handles that the server has ended a tunnel, and the client has got all of it. What the client
+    /// still sends is dropped: closing its connection would reset it, and the last bytes with it.
+    pub(super) fn finish_tunnel(&mut self, client: &mut Client) -> Next {
+        let why = EndReason::Finished;
+        self.count_request_end(client);
+        self.log_end(client, why);
+        if let Phase::Tunnel(tunnel) = std::mem::replace(&mut client.phase, Phase::Lingering) {
+            self.end_tunnel(&tunnel, why);
+        }
+        client.sent_end = true;
+        client.since = self.now;
+        Next::Again
     }
 
     /// Closes idle connections that are too old, or whose server gets no more requests.
@@ -203,6 +208,16 @@ impl Worker {
     }
 
     // Private
+
+    /// Closes the server's side of a tunnel, and counts its end.
+    fn end_tunnel(&mut self, tunnel: &Tunnel, why: EndReason) {
+        self.close_server(tunnel.server);
+        let took = self.now.saturating_sub(tunnel.began);
+        let server = tunnel.lease.server();
+        tunnel.backend.http.finished(self.number);
+        server.http.finished(self.number);
+        count_reason(why, &server.counters, &tunnel.backend.counters, took);
+    }
 
     fn count_end(&self, active: &Active, why: EndReason) {
         let took = self.now.saturating_sub(active.began);

@@ -93,7 +93,9 @@ impl Worker {
                     Step::Broken(Side::Client, _) => Next::End(EndReason::Client),
                     Step::Broken(Side::Server, _) => Next::End(EndReason::Server),
                     // Neither side has a use for the other half.
-                    _ if tunnel.relay.is_closed_by_one() => Next::End(EndReason::Finished),
+                    _ if tunnel.relay.is_closed_by_client() => Next::End(EndReason::Finished),
+                    // It is finished below.
+                    _ if tunnel.relay.is_closed_by_server() => Next::Again,
                     Step::More => Next::Later,
                     Step::Waits | Step::Held | Step::Done => Next::Wait,
                 }
@@ -108,6 +110,9 @@ impl Worker {
             client.last_active = self.now;
         }
         self.rest_server(connection);
-        next
+        match next {
+            Next::Again => self.finish_tunnel(client),
+            next => next,
+        }
     }
 }
