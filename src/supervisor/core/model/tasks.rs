@@ -22,8 +22,12 @@ impl Driver {
         for process in std::mem::take(&mut self.ended) {
             self.send(CoreEvent::DescendantsEnded { process })?;
         }
-        // Ignored unless it is waited for.
-        self.send(CoreEvent::AllDescendantsEnded)
+        // It is reported when no process of the run lives, those that were killed included. Ignored
+        // unless it is waited for.
+        if self.world.lock().living.is_empty() {
+            self.send(CoreEvent::AllDescendantsEnded)?;
+        }
+        Ok(())
     }
 
     pub(super) fn elapse(&mut self, time: Duration) -> Judged {
