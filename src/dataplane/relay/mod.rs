@@ -245,13 +245,15 @@ impl Relay {
         self.up.is_at_rest() && self.down.is_at_rest()
     }
 
-    /// Whether the client has ended its direction, and all of its bytes were sent.
+    /// Whether the client has ended its direction, and all of its bytes were sent; or the server takes no
+    /// more.
     #[must_use]
     pub fn is_closed_by_client(&self) -> bool {
         self.up.is_closed()
     }
 
-    /// Whether the server has ended its direction, and all of its bytes and the end were sent.
+    /// Whether the server has ended its direction, and all of its bytes and the end were sent; or the
+    /// client takes no more.
     #[must_use]
     pub fn is_closed_by_server(&self) -> bool {
         self.down.is_closed()

@@ -110,6 +110,30 @@ fn a_client_that_still_sends_gets_the_last_bytes_of_its_node() {
 }
 
 #[test]
+fn a_node_that_still_sends_gets_the_last_bytes_of_its_client() {
+    let node = Node::serving(|_, connection| {
+        connection.head().unwrap();
+        connection.send(SWITCHED);
+        connection.waits_for_release();
+        connection.send("late");
+        connection.drain();
+    });
+    let plane = plane(&[&node]);
+    let mut client = Raw::connect(&plane);
+    client.send(UPGRADE);
+    client.head();
+    let before = node.received().len();
+    // Until the node reads, some of it stays in the data plane's send queue.
+    let text = "y".repeat(400_000);
+    client.send(&text);
+    client.finish();
+    assert_eq!(client.rest(), "");
+    node.releases_one();
+    node.waits_for_close(0);
+    assert_eq!(node.received().len() - before, text.len());
+}
+
+#[test]
 fn other_protocols_are_not_offered_to_nodes() {
     let node = Node::answering(with_length(200, "ok"));
     let plane = plane(&[&node]);

@@ -164,6 +164,8 @@ pub(super) struct Tunnel {
     pub(super) server: u32,
     pub(super) lease: Lease,
     pub(super) backend: Arc<Backend>,
+    /// The client has ended it; what the server still sends is dropped.
+    pub(super) is_left: bool,
     /// When the request began.
     pub(super) began: u64,
     /// Bytes already added to the counters, up and down.

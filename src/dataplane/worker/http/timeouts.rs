@@ -80,6 +80,7 @@ impl Worker {
                 self.answer_and_close(client, OwnAnswer::Rejection(Rejection::TooSlow), false)
             }
             Phase::Lingering => Next::End(EndReason::Finished),
+            Phase::Tunnel(tunnel) if tunnel.is_left => Next::End(EndReason::Finished),
             Phase::Tunnel(_) => Next::End(EndReason::TooLong),
             Phase::Exchanging(active) => match active.stage {
                 Stage::Pausing => {
@@ -107,8 +108,9 @@ impl Worker {
 // Private
 
 /// Whether there are bytes that the client does not take.
-const fn is_stuck(client: &Client) -> bool {
-    !client.output.is_empty() || !client.readiness.writable
+fn is_stuck(client: &Client) -> bool {
+    let is_left = matches!(&client.phase, Phase::Tunnel(tunnel) if tunnel.is_left);
+    !is_left && (!client.output.is_empty() || !client.readiness.writable)
 }
 
 /// Whether the client's part of the exchange is what is waited for, not the server's taking of it.
@@ -138,6 +140,7 @@ fn deadline(client: &Client, servers: &Slab<ServerConnection>, times: &Times, no
         Phase::Lingering => {
             (client.since + LINGER_MS).min(client.last_active.max(client.since) + LINGER_SILENCE_MS)
         }
+        Phase::Tunnel(tunnel) if tunnel.is_left => client.since + LINGER_SILENCE_MS,
         Phase::Tunnel(_) => client.last_active + times.tunnel,
         Phase::Exchanging(active) => match active.stage {
             Stage::New => now,

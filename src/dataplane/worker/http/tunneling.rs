@@ -2,8 +2,8 @@
 
 use super::client::{Client, Phase, Stage, Tunnel};
 use super::outbox::Outbox;
-use super::{Next, ServerConnection};
-use crate::dataplane::relay::{OpenGate, Relay, Side, Step};
+use super::{Next, ROUNDS, ServerConnection, read};
+use crate::dataplane::relay::{InputState, OpenGate, Relay, Side, Step};
 use crate::dataplane::worker::Worker;
 use crate::dataplane::worker::session::{EndReason, Socket};
 
@@ -39,6 +39,7 @@ impl Worker {
             server,
             lease,
             backend: active.backend,
+            is_left: false,
             began: active.began,
             counted: (0, 0),
         };
@@ -66,6 +67,9 @@ impl Worker {
         else {
             return Next::Wait;
         };
+        if tunnel.is_left {
+            return self.drop_answer(tunnel.server);
+        }
         let Some(mut connection) = self.http.servers.take(tunnel.server) else {
             return Next::End(EndReason::Server);
         };
@@ -92,8 +96,14 @@ impl Worker {
                 match step {
                     Step::Broken(Side::Client, _) => Next::End(EndReason::Client),
                     Step::Broken(Side::Server, _) => Next::End(EndReason::Server),
-                    // Neither side has a use for the other half.
-                    _ if tunnel.relay.is_closed_by_client() => Next::End(EndReason::Finished),
+                    // The client has ended it. Neither side has a use for the other half.
+                    _ if tunnel.relay.is_closed_by_client() && readiness.input != InputState::Open => {
+                        tunnel.is_left = true;
+                        client.since = self.now;
+                        // An error means that the connection is broken.
+                        let _broken = stream.shutdown(std::net::Shutdown::Write);
+                        Next::Later
+                    }
                     // It is finished below.
                     _ if tunnel.relay.is_closed_by_server() => Next::Again,
                     Step::More => Next::Later,
@@ -114,5 +124,28 @@ impl Worker {
             Next::Again => self.finish_tunnel(client),
             next => next,
         }
+    }
+
+    // Private
+
+    /// Drops what the server of a tunnel sends after its client has ended it: closing the connection
+    /// would reset it, and the last bytes of the client with it.
+    fn drop_answer(&mut self, server: u32) -> Next {
+        let Some(mut connection) = self.http.servers.take(server) else {
+            return Next::End(EndReason::Finished);
+        };
+        let mut next = Next::Later;
+        for _ in 0..ROUNDS {
+            next = match read(&connection.stream, &mut connection.readiness, &mut self.buffer) {
+                Ok(Some(0)) | Err(_) => Next::End(EndReason::Finished),
+                Ok(None) => Next::Wait,
+                Ok(Some(_)) => Next::Later,
+            };
+            if next != Next::Later {
+                break;
+            }
+        }
+        self.rest_server(connection);
+        next
     }
 }
