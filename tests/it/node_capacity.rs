@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use clusterctl::platform::sock_diag::count_established;
 
 use crate::harness::{Client, eventually};
+use crate::plane::free_address;
 
 const CONNECTIONS: u64 = 25_000;
 /// Each client process opens a part: one descriptor table may be too small for all connections.
@@ -16,14 +17,15 @@ const CLIENTS: u64 = 4;
 /// Opens connections from its own addresses, prints `held`, and holds them until its input ends.
 const CLIENT: &str = r#"
 import resource, socket, sys
-port, client, count = (int(argument) for argument in sys.argv[1:])
+address = sys.argv[1]
+port, client, count = (int(argument) for argument in sys.argv[2:])
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 held = []
 for number in range(count):
     connection = socket.socket()
     connection.bind((f"127.{20 + client}.{number // 250}.{number % 250 + 1}", 0))
-    connection.connect(("127.0.0.1", port))
+    connection.connect((address, port))
     held.append(connection)
 print("held", flush=True)
 sys.stdin.read()
@@ -41,10 +43,7 @@ impl Drop for Ended {
 
 #[test]
 fn a_node_holds_25_000_idle_connections_in_less_than_100_mb() {
-    let address = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap()
-    };
+    let address = free_address();
     let node = Command::new(env!("CARGO_BIN_EXE_clusterctl"))
         .args([
             "node",
@@ -88,7 +87,7 @@ fn holder(address: SocketAddr, client: u64) -> Ended {
     let arguments =
         [u64::from(address.port()), client, CONNECTIONS / CLIENTS].map(|number| number.to_string());
     let child = Command::new("python3")
-        .args(["-c", CLIENT])
+        .args(["-c", CLIENT, &address.ip().to_string()])
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

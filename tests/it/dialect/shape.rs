@@ -22,6 +22,7 @@ use clusterctl::profile::{Algorithm, Paths, PerIp, Table};
 use super::fake::{Fake, backend, checked, server};
 use super::script::SCRIPT;
 use super::talk::{Talker, pages};
+use crate::haproxy::running::free_ports;
 use crate::harness::eventually;
 
 #[test]
@@ -76,6 +77,8 @@ fn our_metrics_have_haproxys_names() {
 
 #[test]
 fn trackers_have_haproxys_states() {
+    /// The bit of `srv_check_state` of a check in progress.
+    const IN_PROGRESS: u32 = 1;
     let servers = Servers::new();
     let (haproxy, ours) = (servers.haproxy(), servers.dataplane());
     // The server's status, its operational and its administrative state.
@@ -103,6 +106,16 @@ fn trackers_have_haproxys_states() {
         ("set server shadow/s1 state ready", ["DOWN", "0", "0"]),
     ] {
         assert_eq!(haproxy.ask(command), ours.ask(command), "{command}");
+        if command.starts_with("disable health") {
+            // A check in progress would change the health after the next command.
+            for talker in [&haproxy, &ours] {
+                eventually("the end of the check in progress", || {
+                    let states = talker.ask("show servers state web");
+                    let check_state = states.lines().nth(2)?.split(' ').nth(13)?;
+                    (check_state.parse::<u32>().ok()? & IN_PROGRESS == 0).then_some(())
+                });
+            }
+        }
         assert_eq!(state(&haproxy), expected, "HAProxy: {command}");
         assert_eq!(state(&ours), expected, "{command}");
     }
@@ -392,11 +405,8 @@ fn threads() -> u16 {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    let [port] = free_ports();
+    port
 }
 
 fn get(port: u16, path: &str) -> String {

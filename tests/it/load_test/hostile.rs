@@ -1,19 +1,15 @@
 //! Targets that do not serve MCP, or stop serving.
 
-use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
 use super::target::{Behaviour, Target};
 use super::{Ended, at, error, held};
 use crate::harness::eventually;
+use crate::plane::free_address;
 
 /// Longer than any of these tests takes on a busy machine, and shorter than a wait without a limit.
 const BOUND: Duration = Duration::from_secs(30);
-
-fn free_address() -> std::net::SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
 
 #[test]
 fn a_target_that_refuses_is_named_with_the_reason() {
