@@ -165,7 +165,7 @@ pub(super) struct Tunnel {
     pub(super) lease: Lease,
     pub(super) backend: Arc<Backend>,
     /// The client has ended it; what the server still sends is dropped.
-    pub(super) is_left: bool,
+    pub(super) client_has_ended: bool,
     /// When the request began.
     pub(super) began: u64,
     /// Bytes already added to the counters, up and down.

@@ -80,7 +80,7 @@ impl Worker {
                 self.answer_and_close(client, OwnAnswer::Rejection(Rejection::TooSlow), false)
             }
             Phase::Lingering => Next::End(EndReason::Finished),
-            Phase::Tunnel(tunnel) if tunnel.is_left => Next::End(EndReason::Finished),
+            Phase::Tunnel(tunnel) if tunnel.client_has_ended => Next::End(EndReason::Finished),
             Phase::Tunnel(_) => Next::End(EndReason::TooLong),
             Phase::Exchanging(active) => match active.stage {
                 Stage::Pausing => {
@@ -109,8 +109,8 @@ impl Worker {
 
 /// Whether there are bytes that the client does not take.
 fn is_stuck(client: &Client) -> bool {
-    let is_left = matches!(&client.phase, Phase::Tunnel(tunnel) if tunnel.is_left);
-    !is_left && (!client.output.is_empty() || !client.readiness.writable)
+    let client_has_ended = matches!(&client.phase, Phase::Tunnel(tunnel) if tunnel.client_has_ended);
+    !client_has_ended && (!client.output.is_empty() || !client.readiness.writable)
 }
 
 /// Whether the client's part of the exchange is what is waited for, not the server's taking of it.
@@ -140,7 +140,7 @@ fn deadline(client: &Client, servers: &Slab<ServerConnection>, times: &Times, no
         Phase::Lingering => {
             (client.since + LINGER_MS).min(client.last_active.max(client.since) + LINGER_SILENCE_MS)
         }
-        Phase::Tunnel(tunnel) if tunnel.is_left => client.since + LINGER_SILENCE_MS,
+        Phase::Tunnel(tunnel) if tunnel.client_has_ended => client.since + LINGER_SILENCE_MS,
         Phase::Tunnel(_) => client.last_active + times.tunnel,
         Phase::Exchanging(active) => match active.stage {
             Stage::New => now,

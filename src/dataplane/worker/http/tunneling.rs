@@ -39,7 +39,7 @@ impl Worker {
             server,
             lease,
             backend: active.backend,
-            is_left: false,
+            client_has_ended: false,
             began: active.began,
             counted: (0, 0),
         };
@@ -67,8 +67,8 @@ impl Worker {
         else {
             return Next::Wait;
         };
-        if tunnel.is_left {
-            return self.drop_answer(tunnel.server);
+        if tunnel.client_has_ended {
+            return self.drop_from_server(tunnel.server);
         }
         let Some(mut connection) = self.http.servers.take(tunnel.server) else {
             return Next::End(EndReason::Server);
@@ -98,7 +98,7 @@ impl Worker {
                     Step::Broken(Side::Server, _) => Next::End(EndReason::Server),
                     // The client has ended it. Neither side has a use for the other half.
                     _ if tunnel.relay.is_closed_by_client() && readiness.input != InputState::Open => {
-                        tunnel.is_left = true;
+                        tunnel.client_has_ended = true;
                         client.since = self.now;
                         // An error means that the connection is broken.
                         let _broken = stream.shutdown(std::net::Shutdown::Write);
@@ -130,7 +130,7 @@ impl Worker {
 
     /// Drops what the server of a tunnel sends after its client has ended it: closing the connection
     /// would reset it, and the last bytes of the client with it.
-    fn drop_answer(&mut self, server: u32) -> Next {
+    fn drop_from_server(&mut self, server: u32) -> Next {
         let Some(mut connection) = self.http.servers.take(server) else {
             return Next::End(EndReason::Finished);
         };
