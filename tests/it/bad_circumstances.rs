@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Client, Ran, TestCluster, behind_each_balancer, eventually, is_alive, signal};
+use crate::harness::{Client, Ran, TestCluster, behind_each_balancer, close, eventually, is_alive, signal};
 
 behind_each_balancer! {
     a_node_that_exits_at_once_is_shown_with_its_last_output,
@@ -153,8 +153,8 @@ fn an_impossible_run_directory_is_refused() {
 fn stale_files_do_not_prevent_a_start(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
     fs::create_dir_all(cluster.run_dir()).unwrap();
-    drop(UnixListener::bind(cluster.run_dir().join("control.sock")).unwrap());
-    drop(UnixListener::bind(cluster.run_dir().join(cluster.socket())).unwrap());
+    close(UnixListener::bind(cluster.run_dir().join("control.sock")).unwrap());
+    close(UnixListener::bind(cluster.run_dir().join(cluster.socket())).unwrap());
     fs::write(cluster.run_dir().join("lock"), "").unwrap();
     cluster.start(&[]);
     let state = fs::read_to_string(cluster.run_dir().join("state.json")).unwrap();

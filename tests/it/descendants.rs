@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{INHERITED_RUN_DIR, TestCluster, behind_each_balancer, eventually, is_alive, signal};
+use crate::harness::{
+    INHERITED_RUN_DIR, TestCluster, behind_each_balancer, close, eventually, is_alive, signal,
+};
 
 behind_each_balancer! {
     a_descendant_in_its_own_session_ends_with_its_node,
@@ -255,7 +257,7 @@ fn a_node_whose_port_is_taken_waits_and_names_the_holder() {
         "{}",
         refused.stderr
     );
-    drop(held);
+    close(held);
     cluster.ok(&["restart", "erlmcp1"]);
     // A node that dies finds the port taken as well, and serves when it is free.
     let pid = cluster.node_pid("erlmcp1");
@@ -270,7 +272,7 @@ fn a_node_whose_port_is_taken_waits_and_names_the_holder() {
     let health = cluster.run(&["health"]);
     assert_eq!(health.code, 1);
     assert!(health.stdout.contains(&expected), "{}", health.stdout);
-    drop(held);
+    close(held);
     eventually("the node to be back", || {
         (cluster.node("erlmcp1")["state"] == "up").then_some(())
     });

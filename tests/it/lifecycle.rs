@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_alive, signal};
+use crate::harness::{Client, TestCluster, behind_each_balancer, close, eventually, is_alive, signal};
 
 behind_each_balancer! {
     start_serves_and_stop_leaves_nothing,
@@ -322,7 +322,7 @@ fn a_balancer_that_cannot_start_leaves_running_nodes_supervised() {
     cluster.ok(&["start", "haproxy", "--only", "nodes"]);
     let held = TcpListener::bind(cluster.address(8002)).unwrap();
     let refused = cluster.run(&["start", "haproxy"]);
-    drop(held);
+    close(held);
     assert_eq!(refused.code, 1);
     let expected = format!("error: haproxy: 0.0.0.0:{} is taken by ", cluster.port(8002));
     assert!(refused.stderr.contains(&expected), "{}", refused.stderr);

@@ -262,8 +262,7 @@ pub fn free_address() -> SocketAddr {
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let own = (std::process::id() << 8 | call & 0xff) & 0x3f_ffff;
     let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 64, 0, 0)) | own);
-    let free = std::net::TcpListener::bind((ip, 0)).unwrap();
-    free.local_addr().unwrap()
+    harness::unused((ip, 0).into()).unwrap()
 }
 
 // Private

@@ -140,7 +140,10 @@ mod tests {
             port_of("abc", address, now).await,
             Err(EpmdError::Timeout(_))
         ));
-        drop(listener);
+        // A program that another test starts now may still have a copy of it.
+        socket2::SockRef::from(&listener)
+            .shutdown(std::net::Shutdown::Both)
+            .unwrap();
         let unreachable = port_of("abc", address, soon()).await;
         assert!(matches!(unreachable, Err(EpmdError::Unreachable { .. })));
     }

@@ -165,7 +165,11 @@ mod tests {
     fn a_dead_socket_is_replaced_and_a_living_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        drop(UnixListener::bind(&path).unwrap());
+        let dead = UnixListener::bind(&path).unwrap();
+        // A program that another test starts now may still have a copy of it.
+        socket2::SockRef::from(&dead)
+            .shutdown(std::net::Shutdown::Both)
+            .unwrap();
         let listener = ApiListener::open(&path).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

@@ -2,7 +2,7 @@
 
 use clusterctl::platform::atomic_file;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,8 +17,8 @@ use clusterctl::profile::{BalancerKind, Cluster};
 use nix::sys::signal::Signal;
 
 use super::{default_cluster, deployment, installed, nodes, plan};
-use crate::rendered;
 use crate::sessions::Entrance;
+use crate::{harness, rendered};
 
 /// The first port of these tests. They end below those of the tests of whole clusters.
 const FIRST_PORT: u16 = 2_000;
@@ -286,8 +286,8 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
         let next = || FIRST_PORT + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % PORTS;
         let candidates = std::iter::repeat_with(next).take(PORTS.into());
         candidates
-            .filter(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok())
-            .find(|port| TcpListener::bind(("::", *port)).is_ok())
+            .filter(|port| harness::unused((Ipv4Addr::UNSPECIFIED, *port).into()).is_ok())
+            .find(|port| harness::unused((Ipv6Addr::UNSPECIFIED, *port).into()).is_ok())
             .unwrap()
     })
 }

@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 pub use self::client::{Client, connect_from, http_get};
-pub use self::ports::Ports;
+pub use self::ports::{Ports, close, unused};
 pub use self::processes::{copy_program, is_alive, kill_group, signal};
 
 /// Longer than any step takes on a busy machine.

@@ -1,7 +1,12 @@
-//! Ranges of ports, one for each test.
+//! Ranges of ports, one for each test, and unused addresses.
 
 use std::fs::File;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
+
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::eventually;
 
@@ -38,6 +43,26 @@ impl Ports {
     pub fn port(&self, base: u16) -> u16 {
         base + self.offset
     }
+}
+
+/// An address that nothing listens on: this one, or the one with a free port if its port is 0.
+///
+/// The socket that finds this out does not listen. A program that another test starts at this moment
+/// has a copy of each socket until its `exec`, and a copy that listens would keep the port taken.
+///
+/// # Errors
+/// If something listens there.
+pub fn unused(address: SocketAddr) -> io::Result<SocketAddr> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.local_addr()?.as_socket().unwrap())
+}
+
+/// Closes a listener together with the copies that programs have which other tests start at this
+/// moment.
+pub fn close(listener: impl AsFd) {
+    SockRef::from(&listener).shutdown(Shutdown::Both).unwrap();
 }
 
 // Private

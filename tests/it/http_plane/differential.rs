@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use super::node::Node;
-use super::{header, with_length};
+use super::{dechunked, header, with_length};
 use crate::harness::{TIMEOUT, TestCluster, eventually};
 
 /// Requests, without the line `X-Case`, which is inserted behind the request line.
@@ -212,26 +212,6 @@ fn messages(mut text: &str) -> Vec<(usize, Message)> {
         }
     }
     messages
-}
-
-/// The content of chunks, and what follows them.
-fn dechunked(mut text: &str) -> (String, &str) {
-    let mut content = String::new();
-    loop {
-        let (size, rest) = text.split_once("\r\n").unwrap();
-        let size = size.split(';').next().unwrap();
-        let size = usize::from_str_radix(size, 16).unwrap();
-        if size == 0 {
-            let (_, after) = if let Some(after) = rest.strip_prefix("\r\n") {
-                ("", after)
-            } else {
-                rest.split_once("\r\n\r\n").unwrap()
-            };
-            return (content, after);
-        }
-        content.push_str(&rest[..size]);
-        text = &rest[size + 2..];
-    }
 }
 
 #[test]

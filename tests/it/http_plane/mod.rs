@@ -227,6 +227,26 @@ impl Raw {
     }
 }
 
+/// The content of chunks, and what follows them.
+fn dechunked(mut text: &str) -> (String, &str) {
+    let mut content = String::new();
+    loop {
+        let (size, rest) = text.split_once("\r\n").unwrap();
+        let size = size.split(';').next().unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            let (_, after) = if let Some(after) = rest.strip_prefix("\r\n") {
+                ("", after)
+            } else {
+                rest.split_once("\r\n\r\n").unwrap()
+            };
+            return (content, after);
+        }
+        content.push_str(&rest[..size]);
+        text = &rest[size + 2..];
+    }
+}
+
 /// An answer of `status` with this body.
 fn with_length(status: u16, body: &str) -> String {
     format!(
