@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::interrupt;
 use super::other_version;
 use super::printer::Printer;
 use super::settings::Settings;
@@ -44,13 +45,13 @@ async fn continuously(
 ) -> Outcome {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    interrupt::catch().map_err(Failure::new)?;
     let mut last = Exit::Unclear;
     let mut failures = Failures::default();
     loop {
         let looked = tokio::select! {
             biased;
-            _ = &mut interrupted => {
+            () = interrupt::pressed() => {
                 printer.end_interrupted_line();
                 return Ok(last);
             }

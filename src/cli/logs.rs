@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::interrupt;
 use super::log_file::LogFile;
 use super::printer::Printer;
 use super::reply::LogLine;
@@ -43,11 +44,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Log
     };
     reader.read(args.lines)?;
     if args.follow {
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        interrupt::catch().map_err(Failure::new)?;
         let mut ticks = tokio::time::interval(POLL_INTERVAL);
         loop {
             tokio::select! {
-                _ = &mut interrupted => {
+                () = interrupt::pressed() => {
                     printer.end_interrupted_line();
                     break;
                 }

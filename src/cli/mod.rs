@@ -19,6 +19,7 @@ mod export;
 mod failure;
 mod health;
 mod help;
+mod interrupt;
 mod load_test;
 mod log_file;
 mod logs;
@@ -150,11 +151,12 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
 
 /// Runs a command that Ctrl-C ends: its future is dropped, and still removes its temporary files.
 async fn unless_interrupted(command: impl Future<Output = Outcome>) -> Outcome {
+    interrupt::catch().map_err(Failure::new)?;
     tokio::select! {
         // The command first, because it may have a better message.
         biased;
         outcome = command => outcome,
-        _ = tokio::signal::ctrl_c() => Err(Failure::because("interrupted").exit(Exit::Interrupted)),
+        () = interrupt::pressed() => Err(Failure::because("interrupted").exit(Exit::Interrupted)),
     }
 }
 

@@ -6,6 +6,7 @@ use indicatif::{MultiProgress, ProgressBar};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::interrupt;
 use super::printer::Printer;
 use super::progress_line::{TICK, style, target};
 use crate::api::{Client, ClientError, GetProgress, GetStatus, Progress, ProgressState, Step, StepState};
@@ -74,7 +75,7 @@ pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
 
 /// Waits for Ctrl-C, which does not end a `verb` that the supervisor has begun.
 pub(super) async fn interrupted(verb: &str) -> Failure {
-    let _by_the_user = tokio::signal::ctrl_c().await;
+    interrupt::pressed().await;
     Failure::because(format!("interrupted, but the {verb} continues"))
         .exit(Exit::Interrupted)
         .hint("`clusterctl status` shows the progress, `clusterctl stop` ends it".to_owned())

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::interrupt;
 use super::operator::operator;
 use super::printer::Printer;
 use super::progress_line::ProgressLine;
@@ -159,7 +160,7 @@ fn unclear(failure: Failure) -> Failure {
 
 /// Waits for Ctrl-C, which does not end a rebalance that has begun.
 async fn interrupted() -> Failure {
-    let _by_the_user = tokio::signal::ctrl_c().await;
+    interrupt::pressed().await;
     Failure::because("interrupted, but the rebalance continues")
         .exit(Exit::Interrupted)
         .hint("`clusterctl status` shows the connections of the nodes".to_owned())

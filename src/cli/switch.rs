@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::interrupt;
 use super::printer::Printer;
 use super::progress_line::ProgressLine;
 use super::settings::Settings;
@@ -73,7 +74,7 @@ fn explained(error: ClientError) -> Failure {
 
 /// Waits for Ctrl-C, which does not end a switch that has begun.
 async fn interrupted() -> Failure {
-    let _by_the_user = tokio::signal::ctrl_c().await;
+    interrupt::pressed().await;
     Failure::because("interrupted, but the switch continues")
         .exit(Exit::Interrupted)
         .hint("`clusterctl status` shows which balancer serves".to_owned())

@@ -40,6 +40,16 @@ pub(super) async fn count(
     }
 }
 
+/// How many connections at the target belong to other clients. These may connect and leave while
+/// the nodes are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Others {
+    /// Before the count.
+    before: u64,
+    /// After the count.
+    after: u64,
+}
+
 /// How connections are distributed over the nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Placement {
@@ -98,8 +108,8 @@ pub(super) fn held(order: &Order, state: &WorkersState, names: &Names) -> Count 
 
 // Private
 
-/// The counts, and the number of other connections at the target before and after.
-async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> (Counts, (u64, u64)) {
+/// The counts, and the connections of others at the target.
+async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> (Counts, Others) {
     let generator = held(order, &pool.state().await, names);
     let Locals { held, opening } = pool.locals().await;
     let locals: Arc<BTreeSet<SocketAddr>> =
@@ -123,13 +133,14 @@ async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> (Counts,
         meaning.push(format!("no count by the kernel: {error}"));
         (Callers::default(), None)
     });
-    // Other clients may connect and leave during the count, so they are counted before and after
-    // it.
     let after = match callers.others {
         0 => Ok(callers),
         _ => blocking(move || count_callers(target, &locals)).await,
     };
-    let others = (callers.others, after.map_or(callers.others, |after| after.others));
+    let others = Others {
+        before: callers.others,
+        after: after.map_or(callers.others, |after| after.others),
+    };
     let mut counts = Counts {
         generator,
         balancer,
@@ -192,8 +203,8 @@ pub(super) fn total(nodes: Vec<NodeCount>) -> Count {
 }
 
 /// Whether all counts of the same thing are equal, given the number of own connections that are not
-/// served yet, and that of other connections before and after.
-fn agree(order: &Order, counts: &Counts, opening: u64, others: (u64, u64)) -> bool {
+/// served yet, and those of others.
+fn agree(order: &Order, counts: &Counts, opening: u64, others: Others) -> bool {
     let not_served = counts.to_target.checked_sub(counts.generator.total);
     let at_target = not_served.is_some_and(|connections| connections <= opening);
     if order.protocol != Protocol::Tcp || order.cluster.is_none() {
@@ -211,7 +222,8 @@ fn agree(order: &Order, counts: &Counts, opening: u64, others: (u64, u64)) -> bo
 /// Whether `all` can be `ours` plus `others`, whose nodes are not known. While others come and go,
 /// some are not at a node yet, or no longer: then none of our own may be missing, and there may be
 /// no more than `others` in addition. Our own that are `opening` may be at a node or not.
-fn contains(all: &Count, ours: &Count, opening: u64, (before, after): (u64, u64)) -> bool {
+fn contains(all: &Count, ours: &Count, opening: u64, others: Others) -> bool {
+    let Others { before, after } = others;
     let of_ours = |name: &str| {
         let node = ours.nodes.iter().find(|node| node.name == name);
         node.map_or(0, |node| node.connections)
@@ -228,7 +240,7 @@ fn contains(all: &Count, ours: &Count, opening: u64, (before, after): (u64, u64)
 
 /// How many connections of others came or left between both counts at the target, or were at the
 /// target but at no node.
-fn in_motion(all: &Count, ours: &Count, (before, after): (u64, u64)) -> u64 {
+fn in_motion(all: &Count, ours: &Count, Others { before, after }: Others) -> u64 {
     let at_nodes = all.total.saturating_sub(ours.total);
     let on_their_way = before.max(after).saturating_sub(at_nodes);
     before.abs_diff(after).max(on_their_way)
@@ -286,6 +298,10 @@ mod tests {
         total(counts.iter().map(node).collect())
     }
 
+    const fn others(before: u64, after: u64) -> Others {
+        Others { before, after }
+    }
+
     #[test]
     fn others_may_be_on_any_node_and_none_of_our_own_may_be_missing() {
         let ours = count_of(&[("b", 3), ("a", 2)]);
@@ -293,17 +309,32 @@ mod tests {
             &count_of(&[("a", 2), ("b", 3), ("c", 0)]),
             &ours,
             0,
-            (0, 0)
+            others(0, 0)
         ));
         assert!(contains(
             &count_of(&[("a", 2), ("b", 3), ("c", 5)]),
             &ours,
             0,
-            (5, 5)
+            others(5, 5)
         ));
-        assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, 0, (0, 0)));
-        assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, 0, (0, 0)));
-        assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, 0, (5, 5)));
+        assert!(!contains(
+            &count_of(&[("a", 2), ("b", 4)]),
+            &ours,
+            0,
+            others(0, 0)
+        ));
+        assert!(!contains(
+            &count_of(&[("a", 3), ("b", 2)]),
+            &ours,
+            0,
+            others(0, 0)
+        ));
+        assert!(!contains(
+            &count_of(&[("a", 1), ("b", 9)]),
+            &ours,
+            0,
+            others(5, 5)
+        ));
     }
 
     #[test]
@@ -313,18 +344,21 @@ mod tests {
             total,
             nodes: Vec::new(),
         };
-        assert!(contains(&sum(5), &ours, 0, (0, 0)));
-        assert!(contains(&sum(7), &ours, 0, (2, 2)));
-        assert!(!contains(&sum(4), &ours, 0, (0, 0)) && !contains(&sum(6), &ours, 0, (0, 0)));
+        assert!(contains(&sum(5), &ours, 0, others(0, 0)));
+        assert!(contains(&sum(7), &ours, 0, others(2, 2)));
+        assert!(!contains(&sum(4), &ours, 0, others(0, 0)) && !contains(&sum(6), &ours, 0, others(0, 0)));
     }
 
     #[test]
     fn others_that_come_leave_or_are_on_their_way_are_in_motion() {
         let ours = count_of(&[("a", 2), ("b", 3)]);
         let of = |there: u64, others| in_motion(&count_of(&[("a", there)]), &ours, others);
-        assert_eq!([of(9, (4, 4)), of(12, (4, 7)), of(10, (7, 4))], [0, 3, 3]);
+        assert_eq!(
+            [of(9, others(4, 4)), of(12, others(4, 7)), of(10, others(7, 4))],
+            [0, 3, 3]
+        );
         // Two of four have not reached a node.
-        assert_eq!(of(7, (4, 4)), 2);
+        assert_eq!(of(7, others(4, 4)), 2);
     }
 
     #[test]
@@ -332,12 +366,22 @@ mod tests {
         let ours = count_of(&[("a", 2), ("b", 3)]);
         for there in 5..=12 {
             assert!(
-                contains(&count_of(&[("a", 2), ("b", there - 2)]), &ours, 0, (4, 7)),
+                contains(&count_of(&[("a", 2), ("b", there - 2)]), &ours, 0, others(4, 7)),
                 "{there}"
             );
         }
-        assert!(!contains(&count_of(&[("a", 2), ("b", 11)]), &ours, 0, (4, 7)));
-        assert!(!contains(&count_of(&[("a", 1), ("b", 5)]), &ours, 0, (7, 4)));
+        assert!(!contains(
+            &count_of(&[("a", 2), ("b", 11)]),
+            &ours,
+            0,
+            others(4, 7)
+        ));
+        assert!(!contains(
+            &count_of(&[("a", 1), ("b", 5)]),
+            &ours,
+            0,
+            others(7, 4)
+        ));
     }
 
     #[test]
@@ -348,10 +392,20 @@ mod tests {
                 &count_of(&[("a", 2), ("b", there - 2)]),
                 &ours,
                 3,
-                (0, 0)
+                others(0, 0)
             ));
         }
-        assert!(!contains(&count_of(&[("a", 2), ("b", 7)]), &ours, 3, (0, 0)));
-        assert!(!contains(&count_of(&[("a", 2), ("b", 3)]), &ours, 3, (1, 1)));
+        assert!(!contains(
+            &count_of(&[("a", 2), ("b", 7)]),
+            &ours,
+            3,
+            others(0, 0)
+        ));
+        assert!(!contains(
+            &count_of(&[("a", 2), ("b", 3)]),
+            &ours,
+            3,
+            others(1, 1)
+        ));
     }
 }

@@ -6,6 +6,7 @@ use super::Change;
 use crate::api::{Client, ClientError, EndedRollout, GetRollout, Rollout, RolloutKind, Rollouts, Target};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::interrupt;
 use crate::cli::printer::Printer;
 use crate::cli::progress;
 use crate::cli::progress_line::ProgressLine;
@@ -37,7 +38,7 @@ pub(super) async fn attend(
 
 /// Waits for Ctrl-C, which does not end a `verb` that the supervisor has begun.
 pub(super) async fn interrupted(verb: &str) -> Failure {
-    let _by_the_user = tokio::signal::ctrl_c().await;
+    interrupt::pressed().await;
     Failure::because(format!("interrupted, but the {verb} continues"))
         .exit(Exit::Interrupted)
         .hint("`clusterctl status` shows the progress".to_owned())
