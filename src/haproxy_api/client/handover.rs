@@ -1,11 +1,13 @@
 //! Hands listeners over to other processes, and takes them over.
 
+use std::io;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::error::RuntimeError;
@@ -17,6 +19,16 @@ use crate::haproxy_api::server::{ApiListener, ApiListenerError};
 const MAX_RECEIVERS: usize = 64;
 /// Wait after a failed accept.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The runtime of all handovers, with a thread of its own: HAProxy gives up after one second, and on a
+/// busy machine a supervisor takes longer than that to start many processes in one turn.
+static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("handover")
+        .enable_all()
+        .build()
+});
 
 /// Hands listeners over to every process that requests them, until it is dropped.
 #[derive(Debug)]
@@ -31,14 +43,19 @@ type Listeners = Vec<Arc<TcpListener>>;
 impl Handover {
     /// Opens the socket at `path`, with no listeners to hand over yet.
     pub fn open(path: &Path) -> Result<Handover, ApiListenerError> {
-        let socket = ApiListener::open(path)?;
-        let listener = socket.listener().map_err(|source| ApiListenerError::Listen {
+        let failed = |source| ApiListenerError::Listen {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        let runtime = RUNTIME
+            .as_ref()
+            .map_err(|error| failed(io::Error::new(error.kind(), error.to_string())))?;
+        let _entered = runtime.enter();
+        let socket = ApiListener::open(path)?;
+        let listener = socket.listener().map_err(failed)?;
         let listeners = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let all = Arc::clone(&listeners);
-        let giving = tokio::spawn(async move {
+        let giving = runtime.spawn(async move {
             // Removed when this task ends.
             let socket = socket;
             let mut receivers = JoinSet::new();
@@ -128,6 +145,16 @@ mod tests {
         while path.exists() {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn listeners_are_given_while_the_process_is_busy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let handover = Handover::open(&path).unwrap();
+        handover.give(vec![Arc::new(TcpListener::bind("127.0.0.1:0").unwrap())]);
+        // This blocks the only thread of the test's runtime.
+        assert_eq!(listeners::take_listeners(&path).unwrap().len(), 1);
     }
 
     #[tokio::test]
