@@ -262,6 +262,22 @@ impl Rollout {
         })
     }
 
+    /// The death of a node that was replaced in an earlier step: a failure of the new version, even
+    /// if the node runs again at once. It does not interrupt what the balancer is taking over, nor a
+    /// way back.
+    fn death_of_replacement(&self, step: &Step, view: &impl ClusterView) -> Option<RolloutFailure> {
+        let ends = matches!(self.order.kind, RolloutKind::Reload | RolloutKind::Restart);
+        if !ends || *step == Step::Apply {
+            return None;
+        }
+        self.on_target
+            .iter()
+            .find_map(|node| match view.condition(*node) {
+                Condition::Dead(why) => Some(failure_of_replacement(*node, why)),
+                _ => None,
+            })
+    }
+
     /// Whether the step is done.
     fn is_done(
         &self,
@@ -270,6 +286,9 @@ impl Rollout {
         now: Instant,
     ) -> Result<bool, RolloutFailure> {
         let is_late = in_progress.until.is_some_and(|until| now >= until);
+        if let Some(failure) = self.death_of_replacement(&in_progress.step, view) {
+            return Err(failure);
+        }
         match &in_progress.step {
             Step::UseTarget(_) | Step::Forget(_) => Ok(true),
             Step::Apply => match view.applied() {

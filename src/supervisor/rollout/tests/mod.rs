@@ -401,6 +401,37 @@ fn a_replaced_node_that_fails_later_is_a_failure_of_the_new_version() {
 }
 
 #[test]
+fn a_replaced_node_that_dies_later_is_a_failure_of_the_new_version_but_does_not_end_the_way_back() {
+    let work = Work {
+        replaced: ids(&[1, 2, 3]),
+        ..Work::default()
+    };
+    for kind in [RolloutKind::Reload, RolloutKind::Restart, RolloutKind::Undo] {
+        let mut rollout = rollout_of(kind, &work, settings(0, 1));
+        let mut world = World::of(1..=3);
+        run(&mut rollout, &mut world, &work, 5);
+        assert_eq!(rollout.step(), Some(&Step::Drain(ids(&[2]))));
+        world.each(&ids(&[1]), |node| {
+            node.condition = Condition::Dead("exit code 7".to_owned());
+        });
+        run(&mut rollout, &mut world, &work, 1);
+        // It is started again at once.
+        world.each(&ids(&[1]), |node| node.condition = Condition::Up);
+        run(&mut rollout, &mut world, &work, 60);
+        if kind == RolloutKind::Undo {
+            assert_eq!(rollout.outcome(), Some(&Ok(())));
+            continue;
+        }
+        let failure = failure(&rollout).unwrap();
+        assert_eq!(
+            (failure.node, failure.why.as_str(), failure.is_of_replacement),
+            (Some(NodeId(1)), "exit code 7", true)
+        );
+        assert_eq!(world.nodes[&NodeId(3)].starts, 0);
+    }
+}
+
+#[test]
 fn an_operators_drain_outlives_the_rollout() {
     let work = Work {
         replaced: ids(&[1, 2]),
