@@ -5,7 +5,7 @@
 //! bytes passed at the same times, with the directions exchanged. A client's connection counts as
 //! misplaced when no connection to the node that nginx computes now can be the other end of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ const MAX_SKEW_MS: u64 = 250;
 pub(super) async fn read(scope: &Scope) -> Result<Survey, Refusal> {
     let spec = &scope.spec;
     let nodes = scope.tcp_nodes();
-    let addresses: Vec<SocketAddr> = nodes.iter().map(|(_, address)| *address).collect();
+    let addresses: Vec<SocketAddr> = spec.cluster.nodes.iter().filter_map(|node| node.tcp).collect();
+    let all_nodes: HashSet<SocketAddr> = addresses.iter().copied().collect();
     let tcp = spec.cluster.listen.tcp;
     let mut public = spec.public_addresses();
     public.retain(|address| Some(address.port()) == tcp);
@@ -32,15 +33,16 @@ pub(super) async fn read(scope: &Scope) -> Result<Survey, Refusal> {
         // Workers that shut down after a reload are among them: they have what came before.
         Ok(held_by(&masters, connections))
     };
+    let mut survey = Survey::empty(scope);
     let (mut opened, mut accepted) = (Vec::new(), Vec::new());
     for connection in from_kernel(read).await? {
         match nodes.iter().find(|(_, address)| *address == connection.peer) {
             Some((node, _)) => opened.push((*node, connection)),
+            None if all_nodes.contains(&connection.peer) => survey.elsewhere += 1,
             None => accepted.push(connection),
         }
     }
 
-    let mut survey = Survey::empty(scope);
     for (node, _) in &opened {
         survey.count(*node);
     }

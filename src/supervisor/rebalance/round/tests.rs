@@ -49,3 +49,17 @@ async fn an_order_to_close_that_was_sent_counts_when_a_round_is_cancelled() {
     assert_eq!((result.closed.len(), &result.failure), (1, &None));
     assert!(result.next_close.unwrap() > first, "{result:?}");
 }
+
+#[tokio::test]
+async fn clients_of_a_node_that_is_drained_meanwhile_are_not_on_their_way_back() {
+    let balancer = FakeBalancer::serving(&SESSIONS);
+    let before = round(&balancer).run().await;
+    let mut clients = before.found.unwrap().clients;
+    clients.add(before.closed);
+    // The first node has all sessions.
+    let mut next = round(&balancer);
+    next.scope.serving.remove(0);
+    next.progress.clients = clients;
+    let found = next.run().await.found.unwrap();
+    assert_eq!((found.nodes.len(), found.clients.away()), (1, 0));
+}

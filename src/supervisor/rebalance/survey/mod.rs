@@ -49,7 +49,9 @@ pub(in crate::supervisor) type Assigned = BTreeMap<(&'static str, IpAddr), Strin
 pub(in crate::supervisor) struct Survey {
     /// The nodes that take clients, with their connections.
     pub(in crate::supervisor) loads: Vec<Load>,
-    /// The same connections by client address; `None` where addresses are not shown.
+    /// The connections of nodes that do not take clients any more.
+    pub(in crate::supervisor) elsewhere: u64,
+    /// All of these connections by client address; `None` where addresses are not shown.
     pub(in crate::supervisor) clients: Option<BTreeMap<IpAddr, u64>>,
     /// The connections that may be closed, as places in `targets`.
     pub(in crate::supervisor) groups: Vec<Group>,
@@ -142,11 +144,12 @@ impl Survey {
         *self.kept.entry(why).or_default() += 1;
     }
 
-    /// The number of connections by client address.
+    /// The number of connections by client address. A node that does not take clients any more keeps
+    /// those that it has: their clients are not on their way back.
     pub(super) fn counts(&self) -> Counts {
         let Some(clients) = &self.clients else {
-            let all = self.loads.iter().map(|load| load.connections).sum();
-            return [(None, all)].into();
+            let serving: u64 = self.loads.iter().map(|load| load.connections).sum();
+            return [(None, serving + self.elsewhere)].into();
         };
         let clients = clients.iter();
         clients.map(|(address, count)| (Some(*address), *count)).collect()
@@ -268,11 +271,12 @@ async fn of_sessions(scope: &Scope) -> Result<Survey, Refusal> {
         else {
             continue;
         };
+        *clients.entry(session.client.ip()).or_default() += 1;
         let Some(from) = scope.place(&session.server) else {
+            survey.elsewhere += 1;
             continue;
         };
         survey.count(from);
-        *clients.entry(session.client.ip()).or_default() += 1;
         if let Some(why) = kept(held, rule, scope.streams) {
             survey.keep(why);
             continue;
