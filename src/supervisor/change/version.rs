@@ -3,6 +3,7 @@
 
 use super::Remains;
 use crate::api::{ChangeOrder, RolloutKind, Target};
+use crate::profile::{Source, difference};
 use crate::supervisor::node_environment::NodeEnvironment;
 use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::{Launch, Previous};
@@ -101,11 +102,16 @@ fn runs_one_version(base: &Spec, left: &Remains) -> bool {
     !has_left_it && base.others.values().all(|other| is_same(base, other))
 }
 
+/// Whether both are the same version: a comment in the profile makes no difference.
 fn is_same(one: &Spec, other: &Spec) -> bool {
     let (one_launch, other_launch) = (&one.launch, &other.launch);
-    one_launch.source.has_same_content_as(&other_launch.source)
-        && one_launch.templates == other_launch.templates
+    one_launch.templates == other_launch.templates
         && one.node_environment == other.node_environment
+        && has_same_values(&one_launch.source, &other_launch.source)
+}
+
+fn has_same_values(one: &Source, other: &Source) -> bool {
+    one.has_same_content_as(other) || difference(one, other).is_ok_and(|changes| changes.is_empty())
 }
 
 #[cfg(test)]
@@ -240,6 +246,17 @@ mod tests {
         let clean = Remains::default();
         let (now, _) = changed(&deployed.version("1", "a"), deployed.version("2", "a"), &clean);
         let (again, goes_back) = changed(&now, deployed.version("2", "a"), &clean);
+        assert_eq!((&again.launch.previous, goes_back), (&now.launch.previous, false));
+    }
+
+    #[test]
+    fn other_words_for_the_same_values_keep_the_way_back() {
+        let deployed = Deployed::new();
+        let clean = Remains::default();
+        let (now, _) = changed(&deployed.version("1", "a"), deployed.version("2", "a"), &clean);
+        let mut commented = deployed.version("2", "a");
+        commented.launch.source.text.push_str("\n# A comment.\n");
+        let (again, goes_back) = changed(&now, commented, &clean);
         assert_eq!((&again.launch.previous, goes_back), (&now.launch.previous, false));
     }
 
