@@ -16,6 +16,7 @@ mod begin;
 pub(super) mod description;
 pub(super) mod mixture;
 mod moved_clients;
+mod passed_addresses;
 pub(super) mod plan;
 mod replacements;
 mod resolve;
@@ -74,6 +75,8 @@ pub(in crate::supervisor) struct Change {
     last: Option<NodeId>,
     /// Groups that are smaller than wanted, so that one node serves.
     limited: Limited,
+    /// Addresses that nodes or listeners cannot get, as sentences.
+    taken: Vec<String>,
     /// Whether it goes back to the version before it if it fails.
     pub(in crate::supervisor) has_way_back: bool,
 }
@@ -147,7 +150,14 @@ impl Change {
         } else {
             BTreeSet::new()
         };
-        let work = work(&base, &target.spec, snapshot, again.as_ref(), &untouched);
+        let mut work = work(&base, &target.spec, snapshot, again.as_ref(), &untouched);
+        let taken = passed_addresses::order(&base, &target.spec, &mut work);
+        if let Some(error) = taken.first().filter(|_| !order.dry_run && !order.force) {
+            return Err(Refusal {
+                error: error.clone(),
+                hint: None,
+            });
+        }
         refuse_the_last(&base, &work, snapshot, order.force)?;
         let serving = Serving::during(&work, snapshot);
         if !order.dry_run {
@@ -196,6 +206,7 @@ impl Change {
             owns_nodes: snapshot.owns_nodes,
             last: serving.last(),
             limited,
+            taken,
             has_way_back: way_back.is_of_change,
         })
     }
@@ -225,6 +236,7 @@ impl Change {
             owns_nodes: self.owns_nodes,
             last: self.last.map(|node| self.base.node_name(node).to_owned()),
             limited: self.limited,
+            taken: self.taken.clone(),
         };
         change_plan(&self.base, &self.target, &facts)
     }

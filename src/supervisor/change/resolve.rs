@@ -191,6 +191,7 @@ mod tests {
             owns_nodes: true,
             last: None,
             limited: Limited::default(),
+            taken: Vec::new(),
             has_way_back: false,
         }
     }

@@ -1,6 +1,6 @@
 //! The steps of a rollout.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::profile::NodeId;
 
@@ -78,6 +78,23 @@ impl Work {
         let is_kept = |node: &NodeId| self.drained.contains(node) || self.stopped.contains(node);
         self.replaced
             .sort_by_key(|node| (is_kept(node), answering.contains(node)));
+    }
+
+    /// Puts each replaced node behind those that it awaits, and otherwise leaves the order as it
+    /// is. Returns the nodes that await one another.
+    pub(in crate::supervisor) fn put_behind(
+        &mut self,
+        awaited: &BTreeMap<NodeId, BTreeSet<NodeId>>,
+    ) -> BTreeSet<NodeId> {
+        let mut left = std::mem::take(&mut self.replaced);
+        while let Some(at) = left.iter().position(|node| {
+            let awaited = awaited.get(node).into_iter().flatten();
+            !awaited.into_iter().any(|other| left.contains(other))
+        }) {
+            self.replaced.push(left.remove(at));
+        }
+        self.replaced.extend(&left);
+        left.into_iter().collect()
     }
 
     /// The steps, in order.

@@ -34,6 +34,8 @@ pub(in crate::supervisor) struct Facts {
     pub(in crate::supervisor) last: Option<String>,
     /// Groups that are smaller than wanted, so that one node serves.
     pub(in crate::supervisor) limited: Limited,
+    /// Addresses that nodes or listeners cannot get, as sentences.
+    pub(in crate::supervisor) taken: Vec<String>,
 }
 
 /// The plan of the change from `now` to `next`.
@@ -59,7 +61,7 @@ pub(in crate::supervisor) fn change_plan(now: &Spec, next: &Spec, facts: &Facts)
         moved_clients,
         outage: facts.last.is_some(),
         sentences: sentences.concat(),
-        impossible: impossible(now, next),
+        impossible: impossible(now, next, facts),
         added: nodes.added,
         replaced: nodes.replaced.into_iter().flat_map(|(names, _)| names).collect(),
         removed: nodes.removed,
@@ -350,9 +352,9 @@ fn capacity(now: &Spec, next: &Spec) -> Option<String> {
     })
 }
 
-fn impossible(now: &Spec, next: &Spec) -> Vec<String> {
+fn impossible(now: &Spec, next: &Spec, facts: &Facts) -> Vec<String> {
     let (was, is) = (&now.cluster, &next.cluster);
-    let mut impossible = Vec::new();
+    let mut impossible = facts.taken.clone();
     if was.name != is.name {
         impossible.push("the cluster's name cannot be changed by a reload".to_owned());
     }

@@ -322,4 +322,10 @@ fn the_name_is_fixed_and_the_balancer_is_for_the_next_start() {
          `balancer` is for the next start: `clusterctl switch nginx` replaces builtin now"
     );
     assert_eq!(plan.impossible, Vec::<String>::new());
+    let taken = Facts {
+        taken: vec!["a would get 127.0.0.1:9001".to_owned()],
+        ..facts()
+    };
+    let plan = planned_with(Builtin, &[], &["nodes.count=3"], &taken);
+    assert_eq!(plan.impossible, ["a would get 127.0.0.1:9001"]);
 }
