@@ -259,10 +259,15 @@ fn moved_clients(now: &Spec, next: &Spec, nodes: &Nodes, facts: &Facts) -> (u64,
             .gone()
             .filter_map(|name| facts.sticky_clients.get(name))
             .sum::<u64>();
-        let clients = clients(moved);
-        sentences.push(format!(
-            "{clients} that stick to these nodes by their address get another one ({listeners})"
-        ));
+        let clients = match moved {
+            1 => "1 client that sticks to these nodes by its address gets".to_owned(),
+            0 => "clients that stick to these nodes by their address get".to_owned(),
+            count => format!(
+                "{} clients that stick to these nodes by their address get",
+                grouped(count)
+            ),
+        };
+        sentences.push(format!("{clients} another one ({listeners})"));
     }
     let share = Share::moved(kind, &now.cluster, cluster);
     let percent = share.percent();
@@ -289,14 +294,6 @@ fn moved_clients(now: &Spec, next: &Spec, nodes: &Nodes, facts: &Facts) -> (u64,
         ));
     }
     (moved, sentences)
-}
-
-fn clients(count: u64) -> String {
-    match count {
-        0 => "clients".to_owned(),
-        1 => "1 client".to_owned(),
-        count => format!("{} clients", grouped(count)),
-    }
 }
 
 fn balancer_change(now: &Spec, next: &Spec) -> BalancerChange {

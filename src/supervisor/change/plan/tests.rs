@@ -98,6 +98,16 @@ fn fewer_nodes_cost_their_connections_and_move_their_clients() {
     4 clients that stick to these nodes by their address get another one (`listen.tcp`, `listen.websocket`, `listen.sse`)
     builtin reads its new configuration within its process
     ");
+    let one = Facts {
+        sticky_clients: BTreeMap::from([("erlmcp4".to_owned(), 1)]),
+        ..facts()
+    };
+    let plan = planned_with(Builtin, &[], &["nodes.count=3"], &one);
+    assert!(
+        text(&plan).contains("\n1 client that sticks to these nodes by its address gets another one"),
+        "{}",
+        text(&plan)
+    );
     let closing = Facts {
         close_after: Some("30s".parse().unwrap()),
         ..facts()
