@@ -34,6 +34,8 @@ pub use pool::{
     servers, sticks_by_address,
 };
 pub use reconnect_rules::{BackendRule, Held, ReconnectRule, reconnect_rules};
-pub use state_files::{down_names, drained_ids, drained_names, server_entries, server_states, stopping};
+pub use state_files::{
+    down_names, drained_ids, drained_names, server_entries, server_states, stopping, without_check_addresses,
+};
 pub use systemd::Service;
 pub use templates::{RenderError, Templates};

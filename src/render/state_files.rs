@@ -14,6 +14,8 @@ const DRAINED: u8 = 8;
 /// Down and up: HAProxy's numbers for them (`SRV_ST_STOPPED`, `SRV_ST_RUNNING`).
 const STOPPED: u8 = 0;
 const RUNNING: u8 = 2;
+/// The columns of a server's state, without where its checks go.
+const STATE_COLUMNS: usize = 20;
 
 /// The list of drained nodes' names.
 #[must_use]
@@ -111,6 +113,23 @@ pub fn server_entries(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTre
     text
 }
 
+/// The server `states` of a process, for its successor. Without where its checks go: nodes may have
+/// other ports by now, which only the successor's own configuration knows.
+#[must_use]
+pub fn without_check_addresses(states: &str) -> String {
+    let mut text = String::new();
+    for line in states.lines() {
+        if line.starts_with('#') {
+            text.push_str(line);
+        } else {
+            let columns: Vec<&str> = line.split(' ').take(STATE_COLUMNS).collect();
+            text.push_str(&columns.join(" "));
+        }
+        text.push('\n');
+    }
+    text
+}
+
 // Private
 
 fn nodes<'a>(cluster: &'a Cluster, drained: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Node> {
@@ -130,6 +149,19 @@ fn list(what: &str, why: &str, entries: impl Iterator<Item = String>) -> String 
 mod tests {
     use super::*;
     use crate::profile::{DEFAULT, Source, load};
+
+    #[test]
+    fn a_successor_checks_where_its_own_configuration_says() {
+        let states = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state ..\n\
+            8 mcp_cluster_tcp 1 erlmcp1 127.0.0.1 2 0 100 100 0 15 3 2 6 0 0 1 - 9001 - 0 8081 - - 8081\n\
+            8 mcp_cluster_tcp 2 erlmcp2 127.0.0.1 2 0 100 100 0 6 3 3 6 0 0 1 - 9002 -\n";
+        assert_eq!(
+            without_check_addresses(states),
+            "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state ..\n\
+            8 mcp_cluster_tcp 1 erlmcp1 127.0.0.1 2 0 100 100 0 15 3 2 6 0 0 1 - 9001 -\n\
+            8 mcp_cluster_tcp 2 erlmcp2 127.0.0.1 2 0 100 100 0 6 3 3 6 0 0 1 - 9002 -\n"
+        );
+    }
 
     #[test]
     fn a_drained_node_is_in_every_list_and_every_backend() {

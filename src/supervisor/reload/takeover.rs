@@ -9,7 +9,7 @@ use super::log_end;
 use super::state::Phase;
 use crate::haproxy_api::Socket;
 use crate::platform::{Identity, atomic_file};
-use crate::render::server_entries;
+use crate::render::{server_entries, without_check_addresses};
 use crate::supervisor::balancer_link::config_files::write_all;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
@@ -140,7 +140,11 @@ impl Core {
     fn successor_of(&self, spec: &Spec, instance: usize, old: Identity, states: &str) -> io::Result<Running> {
         // The server states contain more than the orders: they also show which nodes are up.
         let file = spec.run_dir.haproxy_state(spec.plan.balancer.instance(instance));
-        let states = format!("{states}{}", self.entries_of_new_nodes(spec, states));
+        let states = format!(
+            "{}{}",
+            without_check_addresses(states),
+            self.entries_of_new_nodes(spec, states)
+        );
         atomic_file::replace(&file, states.as_bytes(), atomic_file::PRIVATE)?;
         let program = spec.balancer.serve(spec.deployment(), instance, Some(old.pid));
         let program = self.marked(program, ChildId::Balancer(instance));
