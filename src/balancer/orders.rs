@@ -43,7 +43,6 @@ const STOPPING: &str = "stopping";
 pub(super) struct Known {
     name: String,
     id: String,
-    weight: u16,
     pub(super) servers: Vec<Server>,
 }
 
@@ -54,7 +53,6 @@ impl Orders {
         let known = |node: &crate::profile::Node| Known {
             name: node.name.clone(),
             id: node.id.to_string(),
-            weight: node.weight,
             servers: servers(cluster, &node.name),
         };
         Orders {
@@ -150,7 +148,7 @@ impl Orders {
         }
         for server in &known.servers {
             if let Some(line) = inspection.line(server.backend, node) {
-                known.restore(socket, server, line, before.up).await?;
+                restore(socket, server, line, before.up).await?;
             }
         }
         let is_ordered = |it: &Override| before.drained && it.setting == Setting::Drain;
@@ -210,28 +208,23 @@ impl Orders {
     }
 }
 
-impl Known {
-    /// Undoes what keeps new connections from a server, according to its `line` from the balancer.
-    /// Its health is changed only if it is to be up.
-    async fn restore(
-        &self,
-        socket: &Socket,
-        server: &Server,
-        line: &ServerLine,
-        up: bool,
-    ) -> Result<(), RuntimeError> {
-        let (backend, name) = (server.backend, server.server.as_str());
-        // Including servers that track others: a tracking server can be drained by itself.
-        socket.set_state(backend, name, ServerState::Ready).await?;
-        if line.weight != u32::from(self.weight) {
-            socket.set_weight(backend, name, self.weight.into()).await?;
-        }
-        if let Some(address) = server.address.filter(|address| line.address != Some(*address)) {
-            socket.set_address(backend, name, address).await?;
-        }
-        if up && (line.is_stopped || line.is_stopping) && !server.tracks {
-            socket.set_health(backend, name, ServerHealth::Up).await?;
-        }
-        Ok(())
+// Private
+
+/// Undoes what keeps new connections from a server, according to its `line` from the balancer.
+/// Its health is changed only if it is to be up.
+async fn restore(socket: &Socket, server: &Server, line: &ServerLine, up: bool) -> Result<(), RuntimeError> {
+    let (backend, name) = (server.backend, server.server.as_str());
+    // Including servers that track others: a tracking server can be drained by itself.
+    socket.set_state(backend, name, ServerState::Ready).await?;
+    // Not the node's own weight: servers that a hash distributes clients to have another one.
+    if line.weight != line.initial_weight {
+        socket.set_weight(backend, name, line.initial_weight).await?;
     }
+    if let Some(address) = server.address.filter(|address| line.address != Some(*address)) {
+        socket.set_address(backend, name, address).await?;
+    }
+    if up && (line.is_stopped || line.is_stopping) && !server.tracks {
+        socket.set_health(backend, name, ServerHealth::Up).await?;
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ behind_each_sticky_table! {
     a_drain_undone_by_others_is_not_shown_as_drained,
     weight_address_and_health_set_by_others_are_shown_and_reset,
     a_weight_set_by_others_is_shown_and_reset,
+    ready_keeps_the_weights_of_a_hash,
     draining_a_node_taken_out_by_others_needs_no_force,
     a_new_supervisor_keeps_settings_made_by_others,
     a_restart_reports_that_others_keep_the_node_out,
@@ -150,6 +151,24 @@ fn weight_address_and_health_set_by_others_are_shown_and_reset(balancer: &'stati
         assert_eq!(state_of(&cluster, node), ("up".to_owned(), String::new()));
     }
     is_healthy(&cluster);
+}
+
+/// Servers of a hash have other weights than their nodes, behind HAProxy.
+fn ready_keeps_the_weights_of_a_hash(balancer: &'static str) {
+    let hash = "routing.http={algorithm: source, sticky: none}";
+    let cluster = TestCluster::behind(balancer).set(hash).started();
+    let states = || cluster.ask_balancer("show servers state mcp_http_backend");
+    let weights = |states: &str| -> Vec<String> {
+        let servers = states.lines().filter(|line| line.contains(" mcp_http_backend "));
+        servers
+            .filter_map(|line| line.split(' ').nth(7).map(str::to_owned))
+            .collect()
+    };
+    let before = weights(&states());
+    assert!(!before.is_empty());
+    cluster.ok(&["drain", "erlmcp1"]);
+    cluster.ok(&["ready", "erlmcp1"]);
+    assert_eq!(weights(&states()), before);
 }
 
 fn a_weight_set_by_others_is_shown_and_reset(balancer: &'static str) {
