@@ -56,7 +56,10 @@ pub(super) fn verdict(output: &Output) -> Result<Vec<String>, String> {
             .map(readable)
             .collect());
     }
-    Err(lines.map(readable).collect::<Vec<_>>().join("\n"))
+    Err(reasons(
+        &lines.map(readable).collect::<Vec<_>>().join("\n"),
+        output,
+    ))
 }
 
 /// The meaning of nginx's output: `Ok` with its warnings, or its reasons for rejecting.
@@ -67,12 +70,20 @@ pub(super) fn nginx_verdict(output: &Output) -> Result<Vec<String>, String> {
         return Ok(lines);
     }
     if lines.is_empty() {
-        return Err(words.trim_end().to_owned());
+        return Err(reasons(&words, output));
     }
     Err(lines.join("\n"))
 }
 
 // Private
+
+/// The reasons in `words`; how the program ended if it has printed none.
+fn reasons(words: &str, output: &Output) -> String {
+    match words.trim_end() {
+        "" => format!("it printed no reason ({})", output.status),
+        words => words.to_owned(),
+    }
+}
 
 /// The message of a line `nginx: [warn] why`, or `2026/11/26 13:01:31 [warn] 104#104: why` when
 /// nginx logs to stderr at once.
@@ -147,6 +158,22 @@ mod tests {
             "error: unknown directive \"x\" in /x/nginx.conf:3"
         );
         assert_eq!(nginx_verdict(&output(1, "killed\n")).unwrap_err(), "killed");
+    }
+
+    #[test]
+    fn a_check_that_prints_nothing_is_explained_by_its_end() {
+        let died = Output {
+            status: ExitStatus::from_raw(11),
+            ..output(0, "[NOTICE]   (7) : haproxy version is 2.6.12\n")
+        };
+        assert_eq!(
+            verdict(&died).unwrap_err(),
+            "it printed no reason (signal: 11 (SIGSEGV))"
+        );
+        assert_eq!(
+            nginx_verdict(&output(3, " \n")).unwrap_err(),
+            "it printed no reason (exit status: 3)"
+        );
     }
 
     #[test]
