@@ -82,7 +82,7 @@ impl Client {
     /// When the supervisor refuses the order, or does not answer within [`Call::TIMEOUT`].
     pub async fn call<C: Call>(&self, order: &C) -> Result<C::Answer, ClientError> {
         let broken = |error: reqwest::Error| {
-            if is_cut_off(&error) {
+            if is_cut_off(&error) || is_gone(&error) {
                 ClientError::Ended
             } else {
                 ClientError::Broken(chain(&error))
@@ -118,6 +118,18 @@ fn pid_of_peer(stream: &tokio::net::UnixStream) -> Option<u32> {
     u32::try_from(pid).ok().filter(|pid| *pid > 0)
 }
 
+/// Whether no process listens any more: the supervisor has ended since this client was made.
+fn is_gone(error: &(dyn std::error::Error + 'static)) -> bool {
+    let by_kernel = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+        )
+    };
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref().is_some_and(by_kernel))
+}
+
 /// Whether the connection was established and then closed by the other side.
 fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
     let by_http = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
@@ -140,4 +152,27 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::GetStatus;
+
+    #[tokio::test]
+    async fn a_supervisor_that_ends_before_the_next_call_has_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        for is_removed in [false, true] {
+            let socket = directory.path().join("control.sock");
+            let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+            let client = Client::connect(&socket).await.unwrap();
+            drop(listener);
+            if is_removed {
+                std::fs::remove_file(&socket).unwrap();
+            }
+            let answer = client.call(&GetStatus).await;
+            assert!(matches!(answer, Err(ClientError::Ended)), "{answer:?}");
+            let _gone_or_not = std::fs::remove_file(&socket);
+        }
+    }
 }
