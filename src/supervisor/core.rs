@@ -240,11 +240,10 @@ impl Core {
                 None if self.switches.has(process) => self.fail_switch(&how, now),
                 None => self.successor_ended(process, &how, now),
             },
-            CoreEvent::NotReady { process, why } => {
-                if let Some(id) = self.children.child_of(process) {
-                    self.children.set_not_ready(id, why);
-                }
-            }
+            CoreEvent::NotReady { process, why } => match self.children.child_of(process) {
+                Some(id) => self.children.set_not_ready(id, why),
+                None => self.switches.set_not_ready(process, why),
+            },
             CoreEvent::Answered {
                 process,
                 http_check,

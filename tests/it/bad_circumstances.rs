@@ -82,6 +82,23 @@ fn haproxys_error_is_shown_when_it_refuses_the_configuration() {
 }
 
 #[test]
+fn a_balancer_behind_a_script_that_does_not_become_it_is_refused() {
+    for kind in ["haproxy", "nginx"] {
+        let cluster = TestCluster::behind(kind);
+        // A signal to such a script ends the script alone.
+        let path = script(&cluster, kind, &format!("#!/bin/sh\n/usr/sbin/{kind} \"$@\"\n"));
+        let cluster = cluster.set(&format!("binaries.{kind}={path}"));
+        let refused = cluster.run(&["start", kind, "--timeout", "3s"]);
+        assert_fails_with(
+            &refused,
+            1,
+            &[kind, "is answered by pid ", "a script has to `exec` it"],
+        );
+        assert_nothing_left(&cluster);
+    }
+}
+
+#[test]
 fn a_broken_template_is_named_with_its_line() {
     let cluster = TestCluster::new();
     let templates = cluster.dir().join("templates");

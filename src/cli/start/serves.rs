@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::POLL_INTERVAL;
-use crate::api::{Client, ClientError, GetStatus, NodeState, Status};
+use crate::api::{Balancer, BalancerState, Client, ClientError, GetStatus, NodeState, Status};
 use crate::cli::exit::Exit;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::{Failure, Outcome};
 use crate::cli::printer::Printer;
 use crate::cli::settings::Settings;
 use crate::report;
@@ -49,10 +49,23 @@ pub(super) async fn serves(settings: &Settings, printer: &Printer, client: &Clie
             "{name} serves no MCP where clients expect it: {problem} (`routing.paths.mcp`)"
         ));
     }
-    Ok(Exit::Done)
+    match status.balancer.as_ref().and_then(failure) {
+        Some(failure) => Err(failure),
+        None => Ok(Exit::Done),
+    }
 }
 
 // Private
+
+/// Why the balancer does not serve: it may have ended as soon as it had answered.
+fn failure(balancer: &Balancer) -> Option<Failure> {
+    let kind = balancer.kind;
+    (balancer.state == BalancerState::Failed).then(|| {
+        Failure::because(format!("{kind} does not serve")).hint(format!(
+            "`clusterctl health` shows the reason, `clusterctl logs {kind}` its messages"
+        ))
+    })
+}
 
 /// The status, once a node has shown what it serves at the path of MCP, or has had the time to.
 async fn shown(client: &Client) -> Result<Status, ClientError> {
@@ -66,5 +79,27 @@ async fn shown(client: &Client) -> Result<Status, ClientError> {
             return Ok(status);
         }
         tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balancer_that_has_ended_is_a_failure() {
+        let balancer = |state: &str| -> Balancer {
+            serde_json::from_value(serde_json::json!({
+                "kind": "nginx", "state": state, "pids": [], "restarts": 1, "uptime_seconds": 0,
+                "endpoints": {}, "stats_sockets": [],
+            }))
+            .unwrap()
+        };
+        let failed = failure(&balancer("failed")).unwrap();
+        assert_eq!(failed.error.to_string(), "nginx does not serve");
+        // `--only nodes` starts none.
+        for state in ["running", "reloading", "stopped"] {
+            assert!(failure(&balancer(state)).is_none(), "{state}");
+        }
     }
 }

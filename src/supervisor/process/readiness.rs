@@ -1,7 +1,7 @@
 //! How a balancer instance shows that it serves.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::net::UnixStream;
 
@@ -27,13 +27,16 @@ impl Readiness {
             // distinguishes them.
             Readiness::RuntimeApi(socket) => match Socket::new(socket.clone()).info().await {
                 Ok(info) if info.pid == process.pid => None,
-                Ok(info) => Some(format!("`{}` is answered by pid {}", socket.display(), info.pid)),
+                Ok(info) => Some(answered_by(socket, info.pid)),
                 Err(error) => Some(error.to_string()),
             },
-            Readiness::StatusPage(socket) => {
-                let page = StatusPage::new(socket).read().await;
-                page.err().map(|error| error.to_string())
-            }
+            Readiness::StatusPage(socket) => match StatusPage::new(socket).read().await {
+                Ok(_) => listener(socket)
+                    .await
+                    .filter(|pid| *pid != process.pid)
+                    .map(|pid| answered_by(socket, pid)),
+                Err(error) => Some(error.to_string()),
+            },
             Readiness::Running => None,
         }
     }
@@ -47,6 +50,22 @@ impl Readiness {
         let connecting = UnixStream::connect(socket).await;
         connecting.err().filter(is_absent)
     }
+}
+
+/// The process that has opened the socket; `None` when it cannot be seen.
+async fn listener(socket: &Path) -> Option<u32> {
+    let peer = UnixStream::connect(socket).await.ok()?.peer_cred().ok()?;
+    // 0 stands for a process of another PID namespace.
+    u32::try_from(peer.pid()?).ok().filter(|pid| *pid > 0)
+}
+
+/// A process other than the one that was started answers, such as the child of a shell script, which
+/// gets none of the signals.
+fn answered_by(socket: &Path, pid: u32) -> String {
+    format!(
+        "`{}` is answered by pid {pid}, which is not the process that was started: a script has to `exec` it",
+        socket.display()
+    )
 }
 
 /// Whether connecting to a socket failed because no process listens there.

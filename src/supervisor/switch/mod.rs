@@ -82,7 +82,8 @@ impl Core {
         } else if switch.is_ready() {
             self.complete_switch(now);
         } else if now >= switch.wakes_at() {
-            self.fail_switch("does not answer", now);
+            let why = switch.failure();
+            self.fail_switch(&why, now);
         }
     }
 

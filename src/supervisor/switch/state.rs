@@ -75,6 +75,8 @@ pub(in crate::supervisor) enum Purpose {
 struct Incoming {
     process: Identity,
     answers: bool,
+    /// Why it does not answer yet, if that is known.
+    silence: Option<String>,
 }
 
 impl Switches {
@@ -102,6 +104,13 @@ impl Switches {
     pub(in crate::supervisor) fn answered(&mut self, process: Identity) {
         if let Some(switch) = &mut self.current {
             switch.answered(process);
+        }
+    }
+
+    /// A new process does not answer yet.
+    pub(in crate::supervisor) fn set_not_ready(&mut self, process: Identity, why: String) {
+        if let Some(switch) = &mut self.current {
+            switch.set_not_ready(process, why);
         }
     }
 
@@ -169,6 +178,7 @@ impl Switch {
         let incoming = |process| Incoming {
             process,
             answers: false,
+            silence: None,
         };
         Switch {
             prepared,
@@ -201,6 +211,19 @@ impl Switch {
         }
     }
 
+    /// A process does not answer yet.
+    fn set_not_ready(&mut self, process: Identity, why: String) {
+        let mut instances = self.instances.iter_mut();
+        if let Some(incoming) = instances.find(|incoming| incoming.process == process) {
+            incoming.silence = Some(why);
+        }
+    }
+
+    /// What is wrong with the first process that does not answer.
+    pub(in crate::supervisor) fn failure(&self) -> String {
+        failure(&self.instances)
+    }
+
     /// Whether every new process answers.
     pub(in crate::supervisor) fn is_ready(&self) -> bool {
         self.instances.iter().all(|incoming| incoming.answers)
@@ -219,5 +242,34 @@ impl Purpose {
             Purpose::Order { deadline, .. } => *deadline,
             Purpose::Reload(_) | Purpose::Upgrade => None,
         }
+    }
+}
+
+// Private
+
+fn failure(instances: &[Incoming]) -> String {
+    let mut silent = instances.iter().filter(|incoming| !incoming.answers);
+    match silent.find_map(|incoming| incoming.silence.as_ref()) {
+        Some(why) => format!("does not answer: {why}"),
+        None => "does not answer".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_failure_is_that_of_a_process_that_does_not_answer() {
+        let incoming = |answers, silence: Option<&str>| Incoming {
+            process: Identity::own(),
+            answers,
+            silence: silence.map(str::to_owned),
+        };
+        let others = [incoming(true, Some("it was slow")), incoming(false, None)];
+        assert_eq!(failure(&others), "does not answer");
+        let [answers, silent] = others;
+        let all = [answers, silent, incoming(false, Some("no socket"))];
+        assert_eq!(failure(&all), "does not answer: no socket");
     }
 }
