@@ -57,7 +57,7 @@ pub(super) async fn run(
         Some(record) => Listeners::regain(&spec, record).await?,
         None => Listeners::default(),
     };
-    let control_socket = ControlSocket::open(&run_dir.control_socket())?;
+    let control_socket = ControlSocket::open(&run_dir)?;
     let spec = Arc::new(ArcSwap::from_pointee(spec));
     let (events, receiver) = event::channel();
     let access_log = AccessLog::of(&spec, record.as_ref());

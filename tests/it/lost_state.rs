@@ -232,6 +232,24 @@ fn an_order_that_cannot_be_saved_is_in_force_and_warns() {
     assert!(!repeated.stderr.contains(WARNING), "{repeated:?}");
 }
 
+#[test]
+fn a_removed_control_socket_is_opened_again() {
+    let cluster = TestCluster::new().started();
+    let before = sorted(cluster.processes());
+    let answers = || (cluster.run(&["status", "--json"]).code != UNCLEAR).then_some(());
+    fs::remove_file(cluster.run_dir().join("control.sock")).unwrap();
+    eventually("an answer", answers);
+    assert_eq!(cluster.status()["state"], "healthy");
+    // The directory as a whole.
+    fs::remove_dir_all(cluster.run_dir()).unwrap();
+    eventually("an answer", answers);
+    eventually("the state file", || {
+        (sorted(cluster.processes()) == before).then_some(())
+    });
+    cluster.ok(&["stop"]);
+    assert!(!before.into_iter().any(is_alive));
+}
+
 fn sorted(mut pids: Vec<u32>) -> Vec<u32> {
     pids.sort_unstable();
     pids

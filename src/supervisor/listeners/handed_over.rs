@@ -25,14 +25,16 @@ pub(super) struct Share {
 }
 
 impl HandedOver {
-    /// Opens the hand-overs for the balancer of `spec` that are not open yet.
+    /// Opens the hand-overs for the balancer of `spec` that are not open yet, or whose socket's file
+    /// was removed.
     pub(super) fn add(&mut self, spec: &Spec) -> io::Result<()> {
         for (path, share) in shares(spec) {
-            if let Some((_, former)) = self.0.get_mut(&path) {
-                *former = share;
-            } else {
-                let handover = Handover::open(&path).map_err(io::Error::other)?;
-                self.0.insert(path, (handover, share));
+            match self.0.get_mut(&path) {
+                Some((_, former)) if path.exists() => *former = share,
+                _ => {
+                    let handover = Handover::open(&path).map_err(io::Error::other)?;
+                    self.0.insert(path, (handover, share));
+                }
             }
         }
         Ok(())

@@ -90,16 +90,20 @@ impl Listeners {
         open.is_some_and(|open| spec.listeners().all(|at| open.groups.contains_key(&at.address)))
     }
 
-    /// Opens the sockets of `spec`, unless they are open; called before a balancer starts.
+    /// Opens the sockets of `spec`, unless they are open, and what hands them over; called before a
+    /// balancer starts.
     ///
     /// # Errors
-    /// When an address cannot be listened on. Nothing is open then.
+    /// When an address cannot be listened on; nothing is open then. When they cannot be handed over.
     pub(super) fn open(&mut self, spec: &Spec) -> io::Result<()> {
         #[cfg(test)]
         if self.is_unreal {
             return Ok(());
         }
-        if self.open.is_none() {
+        if let Some(open) = &mut self.open {
+            open.handed_over.add(spec)?;
+            open.handed_over.update(&open.groups);
+        } else {
             let mut open = Open::none(spec);
             open.add(spec)?;
             self.open = Some(open);

@@ -56,6 +56,26 @@ fn connections_wait_while_a_dead_balancer_is_started_again(balancer: &'static st
 }
 
 #[test]
+fn a_balancer_gets_its_listeners_although_the_socket_for_them_was_removed() {
+    for (balancer, socket) in [
+        ("haproxy", "haproxy-listen.sock"),
+        ("builtin", "dataplane-listen.sock"),
+    ] {
+        let cluster = TestCluster::switchable(balancer).started();
+        let pid = cluster.balancer_pid();
+        std::fs::remove_file(cluster.run_dir().join(socket)).unwrap();
+        kill_group(pid, Signal::SIGKILL);
+        let mut client = Client::connect(Ipv4Addr::new(127, 9, 4, 1), cluster.address(8000)).unwrap();
+        assert!(client.node().is_ok(), "{balancer}");
+        let status = eventually("the balancer to be back", || {
+            let status = cluster.status();
+            (status["balancer"]["state"] == "running").then_some(status)
+        });
+        assert_eq!(status["balancer"]["restarts"], json!(1), "{balancer}");
+    }
+}
+
+#[test]
 fn a_balancer_that_is_killed_right_after_a_switch_is_started_again() {
     for (first, other) in [("nginx", "haproxy"), ("haproxy", "builtin"), ("builtin", "nginx")] {
         let cluster = TestCluster::switchable(first).started();
