@@ -1,6 +1,6 @@
 //! What a node is known by while its cluster runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::mem;
 
@@ -29,6 +29,9 @@ pub struct NodeIds {
 }
 
 impl NodeIds {
+    /// More nodes than any cluster ever had.
+    const MOST: u32 = u32::MAX / 2;
+
     /// Gives every node of `cluster` its id: the one it had before, or a new one. A node that is gone
     /// is forgotten; another one of its name gets a new id.
     pub fn assign(&mut self, cluster: &mut Cluster) {
@@ -45,6 +48,14 @@ impl NodeIds {
             self.by_name.insert(node.name.clone(), node.id);
             self.last = self.last.max(node.id.0);
         }
+    }
+
+    /// Whether every node has an id of its own, and all nodes to come can get one.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let different: BTreeSet<NodeId> = self.by_name.values().copied().collect();
+        let is_given = |id: &NodeId| (1..=self.last).contains(&id.0);
+        different.len() == self.by_name.len() && different.iter().all(is_given) && self.last <= NodeIds::MOST
     }
 
     // Private
@@ -82,6 +93,29 @@ mod tests {
         assert_eq!(assigned(&mut ids, &["a", "b", "c", "d"]), [1, 5, 3, 4]);
         assert_eq!(assigned(&mut ids, &["a"]), [1]);
         assert_eq!(assigned(&mut ids, &["a", "e"]), [1, 6]);
+    }
+
+    #[test]
+    fn ids_that_no_cluster_gives_are_not_sound() {
+        let ids = |by_name: &[(&str, u32)], last| NodeIds {
+            by_name: by_name
+                .iter()
+                .map(|(name, id)| ((*name).to_owned(), NodeId(*id)))
+                .collect(),
+            last,
+        };
+        for sound in [ids(&[], 0), ids(&[], 7), ids(&[("a", 2), ("b", 1)], 2)] {
+            assert!(sound.is_sound(), "{sound:?}");
+        }
+        let twice = ids(&[("a", 1), ("b", 1)], 2);
+        for other in [
+            twice,
+            ids(&[("a", 3)], 2),
+            ids(&[("a", 0)], 2),
+            ids(&[], u32::MAX),
+        ] {
+            assert!(!other.is_sound(), "{other:?}");
+        }
     }
 
     #[test]

@@ -423,7 +423,10 @@ fn parse(path: PathBuf, content: &[u8]) -> Result<Record, RecordError> {
             },
         });
     }
-    match serde_json::from_slice(content) {
+    match serde_json::from_slice::<Record>(content) {
+        Ok(record) if !record.launch.ids.is_sound() => {
+            broken(path, "it gives nodes ids that no cluster gives".to_owned())
+        }
         Ok(record) => Ok(record),
         Err(error) => broken(path, in_words(&error)),
     }
