@@ -9,7 +9,7 @@ use super::settings::Settings;
 use crate::api::{Client, ClientError, ClusterState, GetStatus, Status};
 use crate::platform::RunDir;
 use crate::report;
-use crate::supervisor::Presence;
+use crate::supervisor::{Presence, Record};
 
 /// Shows the status.
 pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
@@ -44,6 +44,10 @@ pub(super) const fn judge(state: ClusterState) -> Exit {
 pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
     let mut status = Status::down(&settings.name(run_dir));
     let (doubt, exit) = match Presence::without_supervisor(run_dir) {
+        Presence::Absent if matches!(Record::read(run_dir), Ok(Some(_))) => (
+            "the cluster died, and was not stopped: `clusterctl start` starts it again".to_owned(),
+            Exit::Failed,
+        ),
         Presence::Absent | Presence::Running(_) => return (status, Exit::Failed),
         Presence::Orphaned(_) => (
             "the supervisor died; its processes may still serve: `clusterctl start` adopts them, `clusterctl stop` ends them"

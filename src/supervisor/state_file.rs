@@ -333,6 +333,11 @@ impl Record {
         self.switch
     }
 
+    /// The cluster starts again with another profile than that of its rollout.
+    pub(super) fn forget_rollout(&mut self) {
+        self.rollout = None;
+    }
+
     /// The supervisor that wrote this, which may have ended.
     #[must_use]
     pub const fn supervisor(&self) -> Identity {

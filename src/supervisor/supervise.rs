@@ -162,9 +162,12 @@ async fn live(
 /// What an earlier supervisor has left: its record, or what runs although the record cannot be used.
 async fn recorded(launch: &mut Launch, run_dir: &RunDir) -> io::Result<Option<Record>> {
     let why = match Record::read(run_dir) {
-        Ok(Some(record)) => {
+        Ok(Some(mut record)) => {
             // A child may have died since the command that starts this supervisor looked.
             end_left_by_dead(&Orphans::from(&record)).await?;
+            if !launch.source.has_same_content_as(&record.launch.source) {
+                record.forget_rollout();
+            }
             return Ok(Some(record));
         }
         Ok(None) => None,

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{TestCluster, behind_each_balancer, eventually, is_alive};
+use crate::harness::{TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
 behind_each_balancer!(
     any_damage_is_reported_and_what_runs_is_adopted,
@@ -230,6 +232,61 @@ fn an_order_that_cannot_be_saved_is_in_force_and_warns() {
     eventually("the file to be written", || (!is_warned()).then_some(()));
     let repeated = cluster.run(&["drain", "erlmcp2"]);
     assert!(!repeated.stderr.contains(WARNING), "{repeated:?}");
+}
+
+/// Kills all processes of the cluster, as when the host goes down.
+fn kill_all(cluster: &TestCluster) {
+    cluster.kill_supervisor();
+    for pid in cluster.processes() {
+        signal(pid, Signal::SIGKILL);
+    }
+    eventually("their end", || cluster.processes().is_empty().then_some(()));
+}
+
+#[test]
+fn a_cluster_that_died_as_a_whole_starts_again_as_it_was() {
+    let cluster = TestCluster::new().set("nodes.count=3").started();
+    cluster.ok(&["drain", "erlmcp3"]);
+    kill_all(&cluster);
+    let died = cluster.run_without_flags(&["status"]);
+    assert_eq!(died.code, 1, "{}", died.stdout);
+    assert!(died.stdout.contains("the cluster died"), "{}", died.stdout);
+    let started = cluster.run_without_flags(&["start"]);
+    assert_eq!(started.code, 0, "{}", started.stderr);
+    assert!(started.stderr.contains("starts again"), "{}", started.stderr);
+    let status = cluster.status();
+    let nodes = status["nodes"].as_array().unwrap();
+    let found: Vec<_> = nodes.iter().map(|node| &node["state"]).collect();
+    assert_eq!(found, ["up", "up", "drained"]);
+    assert_eq!(status["balancer"]["kind"], "haproxy");
+    assert_eq!(
+        status["balancer"]["endpoints"]["tcp"],
+        cluster.address(8000).to_string()
+    );
+    cluster.ok(&["stop"]);
+    assert!(!cluster.run(&["status"]).stdout.contains("the cluster died"));
+}
+
+#[test]
+fn a_rollout_ends_with_a_cluster_that_starts_again_with_another_profile() {
+    let cluster = TestCluster::new().started();
+    let _clients = cluster.clients(8);
+    let mut rollout = cluster
+        .beside(&["restart", "--rolling"])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("a rollout", || {
+        let state = fs::read(cluster.run_dir().join("state.json")).ok()?;
+        let state: Value = serde_json::from_slice(&state).ok()?;
+        (!state["rollout"].is_null()).then_some(())
+    });
+    kill_all(&cluster);
+    rollout.wait().unwrap();
+    cluster.ok(&["--set", "nodes.count=2", "start"]);
+    let status = cluster.status();
+    assert_eq!(status["rollout"], Value::Null);
+    assert_eq!(status["state"], "healthy");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::manager;
 use crate::cli::args;
+use crate::cli::balancer_name::BalancerName;
 use crate::cli::failure::Failure;
 use crate::cli::lost_state;
 use crate::cli::printer::Printer;
@@ -69,6 +70,32 @@ pub(super) fn adopting(
         ));
     }
     relaunch(args, record)
+}
+
+/// What is to run where a cluster has died as a whole, as when the host went down: the same again,
+/// unless the flags name another profile.
+pub(super) fn starting_again(
+    settings: &Settings,
+    printer: &Printer,
+    args: &args::Start,
+    record: &Record,
+) -> Result<Launch, Failure> {
+    // The service manager repeats its command line.
+    if manager(args).is_some() || settings.names_profile() {
+        return launch(settings, args);
+    }
+    let was = &record.launch;
+    let balancer = args
+        .balancer
+        .as_ref()
+        .map_or(Ok(was.balancer), BalancerName::kind)?;
+    printer.note("the cluster died, and was not stopped: it starts again with the profile that it had");
+    Ok(Launch {
+        balancer,
+        only: args.only.or(was.only),
+        templates: settings.templates.clone().or_else(|| was.templates.clone()),
+        ..relaunch(args, record)?
+    })
 }
 
 /// What a supervisor was running, for the next one.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::in_front::in_front;
-use self::launching::{adopting, adopting_lost, another, launch, relaunch};
+use self::launching::{adopting, adopting_lost, another, launch, relaunch, starting_again};
 use self::serves::serves;
 use super::args;
 use super::balancer_name::BalancerName;
@@ -51,10 +51,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sta
             begin(settings, printer, args, &run_dir, launch, &lost.found.pids()).await
         }
         Presence::Absent => {
-            let launch = launch(settings, args)?;
             if let Some(record) = Record::read(&run_dir).map_err(Failure::new)? {
-                end_left_by_dead(&(&record).into()).await.map_err(Failure::new)?;
+                let launch = starting_again(settings, printer, args, &record)?;
+                return adopt(settings, printer, args, &run_dir, launch, &record).await;
             }
+            let launch = launch(settings, args)?;
             begin(settings, printer, args, &run_dir, launch, &BTreeSet::new()).await
         }
     }
@@ -62,7 +63,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sta
 
 // Private
 
-/// Starts a supervisor that adopts what another one has left running.
+/// Starts a supervisor that adopts what another one has left running, if any of it still runs.
 async fn adopt(
     settings: &Settings,
     printer: &Printer,
