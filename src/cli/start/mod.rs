@@ -147,6 +147,18 @@ fn not_ours(run_dir: &RunDir) -> Failure {
     .hint(format!("`clusterctl stop --run-dir {path}` stops its cluster"))
 }
 
+/// Why a supervisor ended before it listened: its log has the reason, unless nothing can be written.
+fn ended_at_once(run_dir: &RunDir) -> Failure {
+    let error = "the supervisor ended right after its start";
+    match run_dir.try_write() {
+        Ok(()) => Failure::because(error).hint("`clusterctl logs supervisor` shows why".to_owned()),
+        Err(why) => Failure::because(format!(
+            "{error}: cannot write to `{}`: {why}",
+            run_dir.path().display()
+        )),
+    }
+}
+
 async fn detached(
     settings: &Settings,
     printer: &Printer,
@@ -163,8 +175,7 @@ async fn detached(
         return match Presence::of(run_dir).await? {
             // Another `start` was faster.
             Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
-            _ => Err(Failure::because("the supervisor ended right after its start")
-                .hint("`clusterctl logs supervisor` shows why".to_owned())),
+            _ => Err(ended_at_once(run_dir)),
         };
     };
     if let Err(failure) = progress::attend("start", &client, run_dir, printer).await {

@@ -126,6 +126,19 @@ impl RunDir {
             .map_err(unusable)
     }
 
+    /// Checks that files with content can be written, which a full disk refuses.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn try_write(&self) -> io::Result<()> {
+        /// As much as a log has after the start of a supervisor.
+        const BYTES: usize = 4096;
+        let trial = self.0.join(format!(".trial-{}", std::process::id()));
+        let written = fs::write(&trial, [b'\n'; BYTES]);
+        let removed = fs::remove_file(&trial);
+        written.and(removed)
+    }
+
     /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {
