@@ -130,6 +130,21 @@ impl ClusterShutdown {
         )
     }
 
+    /// What happens, for operators.
+    pub(super) const fn sentence(&self) -> &'static str {
+        match self.phase {
+            Phase::Publishing { .. } | Phase::Announcing { .. } => {
+                "the cluster is being stopped: `/ready` answers 503, connections are still accepted"
+            }
+            Phase::Balancers { .. } | Phase::Closing => {
+                "the cluster is being stopped: no connections are accepted, and those that are left end"
+            }
+            Phase::Begun | Phase::Nodes | Phase::LeftBehind | Phase::Gone { .. } => {
+                "the cluster is being stopped"
+            }
+        }
+    }
+
     /// Whether `/ready` has to answer that the cluster stops.
     pub(super) fn is_announced(&self) -> bool {
         !self.announce.is_zero()

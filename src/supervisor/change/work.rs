@@ -206,6 +206,7 @@ mod tests {
             remains: Remains::default(),
             balanced: true,
             balancer_overrides: Vec::new(),
+            stopping: None,
             unsaved: None,
             host_warnings: Vec::new(),
             closed: BTreeSet::new(),

@@ -7,6 +7,7 @@ use crate::observe::Samples;
 use crate::profile::Node;
 use crate::supervisor::core::Core;
 use crate::supervisor::health::node_probes::NodeProbes;
+use crate::supervisor::shutdown::ClusterShutdown;
 use crate::supervisor::switch::state::Switch;
 use crate::supervisor::waves::ChildId;
 
@@ -37,6 +38,7 @@ impl Core {
             switching_to: self.switches.current().map(Switch::to),
             busy: self.refuse_while_busy().err(),
             balancer_overrides: self.balancer_overrides(),
+            stopping: self.shutdown.as_ref().map(ClusterShutdown::sentence),
             unsaved: self.unsaved(),
             host_warnings: self.resolver.warnings().collect(),
             closed: self.closed_listeners(),

@@ -44,6 +44,8 @@ pub(super) struct Snapshot {
     pub(super) balanced: bool,
     /// Changes that others made to the balancer itself, as sentences.
     pub(super) balancer_overrides: Vec<String>,
+    /// That the cluster is being stopped, and what clients find meanwhile.
+    pub(super) stopping: Option<&'static str>,
     /// That the state file lacks the last changes, and why.
     pub(super) unsaved: Option<String>,
     /// What is wrong with host names of nodes, as sentences.
@@ -138,6 +140,7 @@ impl Snapshot {
             nodes,
             warnings: self
                 .troubles(spec)
+                .chain(self.stopping.map(str::to_owned))
                 .chain(self.unsaved.clone())
                 .chain(self.host_warnings.iter().cloned())
                 .chain(self.balancer_overrides.iter().cloned())

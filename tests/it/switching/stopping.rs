@@ -109,6 +109,8 @@ fn another_stop_ends_at_once_and_stays_announced(balancer: &'static str) {
         (0..20).all(|_| is_announced()).then_some(())
     });
     assert!(http_get(page, "/live").starts_with("HTTP/1.1 200"));
+    let warnings = cluster.status()["warnings"].to_string();
+    assert!(warnings.contains("the cluster is being stopped"), "{warnings}");
     let probing = std::thread::spawn(move || {
         let mut invited = 0;
         while let Ok(answer) = asked(page) {
