@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +20,7 @@ use super::nginx::access_log::AccessLog;
 use super::prepare::Prepared;
 use super::process::processes::HostProcesses;
 use super::state_file::Record;
+use super::stop_signals::StopSignals;
 use crate::api::StopOrder;
 use crate::balancer::Away;
 use crate::base::units::Period;
@@ -36,11 +36,12 @@ pub const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 /// informed.
 ///
 /// # Errors
-/// When the supervisor's own socket, files or signals fail. Nothing was started then.
+/// When the supervisor's own socket or files fail. Nothing was started then.
 pub(super) async fn run(
     prepared: Prepared,
     record: Option<Record>,
     manager: Option<ServiceManager>,
+    signals: StopSignals,
 ) -> io::Result<Ending> {
     let Prepared { spec, files, .. } = prepared;
     let run_dir = spec.run_dir.clone();
@@ -81,7 +82,7 @@ pub(super) async fn run(
         announce: launch.announce,
         over: launch.over,
     };
-    tokio::spawn(stop_on_signal(order, events.clone())?);
+    tokio::spawn(stop_on_signal(signals, order, events.clone()));
 
     tracing::info!(
         cluster = spec.load().cluster.name,
@@ -131,24 +132,14 @@ async fn serve_observers(state: ApiState, end: CancellationToken) {
     }
 }
 
-/// SIGTERM and SIGINT stop the cluster as `order` says, and the second one at once; SIGHUP, which a
-/// closing terminal sends, does not.
-fn stop_on_signal(mut order: StopOrder, events: EventSender) -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                _ = hangup.recv() => continue,
-            }
-            let (reply, _answer) = oneshot::channel();
-            if !events.send(CoreEvent::Request(Request::Stop(order, reply))).await {
-                return;
-            }
-            order.announce = Period::default();
+/// The signals stop the cluster as `order` says, and the second one at once.
+async fn stop_on_signal(mut signals: StopSignals, mut order: StopOrder, events: EventSender) {
+    loop {
+        signals.next().await;
+        let (reply, _answer) = oneshot::channel();
+        if !events.send(CoreEvent::Request(Request::Stop(order, reply))).await {
+            return;
         }
-    })
+        order.announce = Period::default();
+    }
 }

@@ -14,6 +14,7 @@ use super::process::descendants::all_of;
 use super::recovery::{Marked, set_aside};
 use super::run::run;
 use super::state_file::{Launch, Record};
+use super::stop_signals::StopSignals;
 use crate::platform::reaper::{become_subreaper, reap};
 use crate::platform::service_manager::ServiceManager;
 use crate::platform::{Lock, Process, Program, RunDir, self_exe};
@@ -53,10 +54,10 @@ pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
     let launch =
         serde_json::from_reader(io::stdin().lock()).map_err(|error| SuperviseError::Launch(error.into()))?;
     // A service manager takes notifications of the process that it has started, and of no other.
-    supervise_as(launch, run_dir, None, Role::Detached).await
+    supervise_as(launch, run_dir, None, StopSignals::listen()?, Role::Detached).await
 }
 
-/// Supervises `launch` until it is stopped, and keeps `manager` informed.
+/// Supervises `launch` until it is stopped by an order or by `signals`, and keeps `manager` informed.
 ///
 /// # Errors
 /// When the supervisor cannot run, or fails.
@@ -64,8 +65,9 @@ pub async fn supervise(
     launch: Launch,
     run_dir: RunDir,
     manager: Option<ServiceManager>,
+    signals: StopSignals,
 ) -> Result<(), SuperviseError> {
-    supervise_as(launch, run_dir, manager, Role::InFront).await
+    supervise_as(launch, run_dir, manager, signals, Role::InFront).await
 }
 
 /// How this process was started.
@@ -81,13 +83,14 @@ async fn supervise_as(
     launch: Launch,
     run_dir: RunDir,
     manager: Option<ServiceManager>,
+    signals: StopSignals,
     role: Role,
 ) -> Result<(), SuperviseError> {
     let lock = lock(&run_dir)?;
     become_subreaper()?;
     tokio::spawn(reap_orphans(signal(SignalKind::child())?));
     // Boxed because it is large.
-    let lived = Box::pin(live(launch, run_dir.clone(), manager)).await;
+    let lived = Box::pin(live(launch, run_dir.clone(), manager, signals)).await;
     if let Ok(Ending::Replaced { program, launch }) = lived {
         // The lock is free from here on, and the file stays for the next one.
         return Err(SuperviseError::Replace(replace(program, &launch, &run_dir, role)));
@@ -146,12 +149,20 @@ async fn live(
     mut launch: Launch,
     run_dir: RunDir,
     manager: Option<ServiceManager>,
+    mut signals: StopSignals,
 ) -> Result<Ending, SuperviseError> {
     let record = recorded(&mut launch, &run_dir).await?;
     let living = living_pids(record.as_ref());
-    let prepared = Prepared::new(launch, run_dir.clone(), &living).await?;
+    let prepared = tokio::select! {
+        prepared = Prepared::new(launch, run_dir.clone(), &living) => prepared?,
+        // What runs has to be adopted before it can be stopped.
+        () = signals.next(), if living.is_empty() => {
+            run_dir.clean()?;
+            return Ok(Ending::Stopped);
+        }
+    };
     prepared.install().await?;
-    let lived = Box::pin(run(prepared, record, manager)).await;
+    let lived = Box::pin(run(prepared, record, manager, signals)).await;
     if lived.is_err() && living.is_empty() {
         // Nothing was started, and the files that were written are of no use.
         run_dir.clean()?;

@@ -251,6 +251,28 @@ fn a_supervisor_in_front_ends_with_its_signal(balancer: &'static str) {
     assert_nothing_left(&cluster);
 }
 
+#[test]
+fn a_signal_ends_a_start_in_front_that_still_prepares() {
+    let cluster = TestCluster::new();
+    let checks = cluster.dir().join("checks");
+    let text = format!(
+        "#!/bin/sh\ncase \" $* \" in *' -c '*) touch {}; exec sleep 60;; esac\nexec /usr/sbin/haproxy \"$@\"\n",
+        checks.display()
+    );
+    let slow = format!("binaries.haproxy={}", script(&cluster, "haproxy", &text));
+    for sent in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut start = cluster
+            .beside(&["--set", &slow, "start", "haproxy", "--foreground"])
+            .spawn()
+            .unwrap();
+        eventually("the check", || checks.exists().then_some(()));
+        signal(start.id(), sent);
+        assert_eq!(start.wait().unwrap().code(), Some(0), "{sent}");
+        assert_nothing_left(&cluster);
+        fs::remove_file(&checks).unwrap();
+    }
+}
+
 fn a_node_that_keeps_dying_is_given_up(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer)
         .with_short_hold()

@@ -14,22 +14,23 @@ use crate::cli::progress::{self, NotServing};
 use crate::cli::reload;
 use crate::cli::settings::Settings;
 use crate::platform::RunDir;
-use crate::supervisor::{Launch, supervise};
+use crate::supervisor::{Launch, StopSignals, supervise};
 
-/// Supervises `launch` until it is stopped.
+/// Supervises `launch` until it is stopped by an order or by `signals`.
 pub(super) async fn in_front(
     settings: &Settings,
     printer: &Printer,
     args: &args::Start,
     run_dir: &RunDir,
     launch: Launch,
+    signals: StopSignals,
 ) -> Outcome {
     telemetry::init();
     let manager = manager(args);
     // Before a service manager can send it.
     let hangup = manager.is_some().then(|| signal(SignalKind::hangup()));
     let hangup = hangup.transpose().map_err(Failure::new)?;
-    let mut supervisor = tokio::spawn(supervise(launch, run_dir.clone(), manager));
+    let mut supervisor = tokio::spawn(supervise(launch, run_dir.clone(), manager, signals));
     let followed = match reach(run_dir, || supervisor.is_finished()).await {
         Some(client) => progress::outcome(&client).await,
         None => Ok(()),

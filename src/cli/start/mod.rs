@@ -12,6 +12,7 @@ use self::launching::{adopting, adopting_lost, another, launch, relaunch, starti
 use self::serves::serves;
 use super::args;
 use super::balancer_name::BalancerName;
+use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::lost_state;
 use super::printer::Printer;
@@ -26,7 +27,8 @@ use crate::platform::RunDir;
 use crate::platform::service_manager::ServiceManager;
 use crate::report;
 use crate::supervisor::{
-    Launch, PrepareError, Prepared, Presence, Record, SavedSwitch, detach, end_left_by_dead, living_pids,
+    Launch, PrepareError, Prepared, Presence, Record, SavedSwitch, StopSignals, detach, end_left_by_dead,
+    living_pids,
 };
 
 /// The time between two queries of the supervisor.
@@ -34,29 +36,50 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Starts the cluster, and returns when all of it serves; with `--foreground` when it is stopped.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Start) -> Outcome {
+    let mut signals = signals_to(args)?;
     let run_dir = settings.run_dir()?;
     // First, so that a mistyped name leaves no directory behind.
     let _named = args.balancer.as_ref().map(BalancerName::kind).transpose()?;
     run_dir.create()?;
-    match Presence::of(&run_dir).await? {
+    let presence = tokio::select! {
+        presence = Presence::of(&run_dir) => presence?,
+        () = next(&mut signals) => return Ok(stopped(printer)),
+    };
+    match presence {
         Presence::Running(_) if manager(args).is_some() => Err(not_ours(&run_dir)),
-        Presence::Running(client) => join(settings, printer, args, &run_dir, &client).await,
+        Presence::Running(client) => tokio::select! {
+            biased;
+            joined = join(settings, printer, args, &run_dir, &client) => joined,
+            () = next(&mut signals) => {
+                Err(Failure::because("interrupted, and the cluster runs on").exit(Exit::Interrupted))
+            }
+        },
         Presence::Orphaned(record) => {
             let launch = adopting(settings, printer, args, &record)?;
-            adopt(settings, printer, args, &run_dir, launch, &record).await
+            adopt(settings, printer, args, &run_dir, launch, &record, signals).await
         }
         Presence::Lost(lost) => {
             lost_state::warn_before_start(printer, &lost, &run_dir);
             let launch = adopting_lost(settings, args, &lost)?;
-            begin(settings, printer, args, &run_dir, launch, &lost.found.pids()).await
+            let ours = lost.found.pids();
+            begin(settings, printer, args, &run_dir, launch, &ours, signals).await
         }
         Presence::Absent => {
             if let Some(record) = Record::read(&run_dir).map_err(Failure::new)? {
                 let launch = starting_again(settings, printer, args, &record)?;
-                return adopt(settings, printer, args, &run_dir, launch, &record).await;
+                return adopt(settings, printer, args, &run_dir, launch, &record, signals).await;
             }
             let launch = launch(settings, args)?;
-            begin(settings, printer, args, &run_dir, launch, &BTreeSet::new()).await
+            begin(
+                settings,
+                printer,
+                args,
+                &run_dir,
+                launch,
+                &BTreeSet::new(),
+                signals,
+            )
+            .await
         }
     }
 }
@@ -71,10 +94,11 @@ async fn adopt(
     run_dir: &RunDir,
     launch: Launch,
     record: &Record,
+    signals: Option<StopSignals>,
 ) -> Outcome {
     end_left_by_dead(&record.into()).await.map_err(Failure::new)?;
     let ours = living_pids(Some(record));
-    let begun = begin(settings, printer, args, run_dir, launch, &ours).await?;
+    let begun = begin(settings, printer, args, run_dir, launch, &ours, signals).await?;
     if let Some(SavedSwitch {
         from,
         to,
@@ -102,8 +126,14 @@ async fn begin(
     run_dir: &RunDir,
     launch: Launch,
     ours: &BTreeSet<u32>,
+    mut signals: Option<StopSignals>,
 ) -> Outcome {
-    let prepared = match Prepared::new(launch, run_dir.clone(), ours).await {
+    let prepared = tokio::select! {
+        prepared = Prepared::new(launch, run_dir.clone(), ours) => prepared,
+        // What runs has to be adopted before it can be stopped.
+        () = next(&mut signals), if ours.is_empty() => return Ok(stopped(printer)),
+    };
+    let prepared = match prepared {
         Err(taken @ PrepareError::Taken(_)) => {
             return match Presence::of(run_dir).await? {
                 // Another `start` was faster, and the busy ports are our own.
@@ -115,9 +145,9 @@ async fn begin(
     };
     prepared.install().await?;
     let launch = prepared.launch().clone();
-    if args.foreground {
+    if let Some(signals) = signals {
         warn(printer, &prepared);
-        return in_front(settings, printer, args, run_dir, launch).await;
+        return in_front(settings, printer, args, run_dir, launch, signals).await;
     }
     let startup_warnings = StartupWarnings::of(prepared.cluster(), run_dir);
     let exit = detached(settings, printer, args, run_dir, &launch).await?;
@@ -127,6 +157,26 @@ async fn begin(
         printer.warning(&warning);
     }
     Ok(exit)
+}
+
+/// The signals to a start in front, which stop the cluster from the first moment on.
+fn signals_to(args: &args::Start) -> Result<Option<StopSignals>, Failure> {
+    let signals = args.foreground.then(StopSignals::listen);
+    signals.transpose().map_err(Failure::new)
+}
+
+/// Waits for a signal to a start in front.
+async fn next(signals: &mut Option<StopSignals>) {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A signal has ended the start before anything ran.
+fn stopped(printer: &Printer) -> Exit {
+    printer.note("stopped");
+    Exit::Done
 }
 
 /// Warns of what the profile requests and does not get.
@@ -250,7 +300,16 @@ async fn succeed(settings: &Settings, printer: &Printer, args: &args::Start, run
     match Presence::of(run_dir).await? {
         Presence::Orphaned(record) => {
             let launch = relaunch(args, &record)?;
-            adopt(settings, printer, args, run_dir, launch, &record).await
+            adopt(
+                settings,
+                printer,
+                args,
+                run_dir,
+                launch,
+                &record,
+                signals_to(args)?,
+            )
+            .await
         }
         // Another `start` was faster.
         Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
