@@ -35,7 +35,7 @@ pub use pool::{
 };
 pub use reconnect_rules::{BackendRule, Held, ReconnectRule, reconnect_rules};
 pub use state_files::{
-    down_names, drained_ids, drained_names, server_entries, server_states, stopping, without_check_addresses,
+    down_names, drained_ids, drained_names, server_entries, server_states, states_for_successor, stopping,
 };
 pub use systemd::Service;
 pub use templates::{RenderError, Templates};

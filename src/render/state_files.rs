@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::pool::servers;
@@ -16,6 +17,9 @@ const STOPPED: u8 = 0;
 const RUNNING: u8 = 2;
 /// The columns of a server's state, without where its checks go.
 const STATE_COLUMNS: usize = 20;
+/// The columns of its address and port.
+const ADDRESS_COLUMN: usize = 4;
+const PORT_COLUMN: usize = 18;
 
 /// The list of drained nodes' names.
 #[must_use]
@@ -113,24 +117,53 @@ pub fn server_entries(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTre
     text
 }
 
-/// The server `states` of a process, for its successor. Without where its checks go: nodes may have
-/// other ports by now, which only the successor's own configuration knows.
+/// The server `states` of a process that serves the `former` cluster, for its successor, which serves
+/// `cluster`. A node that has moved is at its new address; an address that others have set stays.
+/// Where checks go is left to the successor's configuration.
 #[must_use]
-pub fn without_check_addresses(states: &str) -> String {
+pub fn states_for_successor(states: &str, former: &Cluster, cluster: &Cluster) -> String {
     let mut text = String::new();
     for line in states.lines() {
-        if line.starts_with('#') {
-            text.push_str(line);
-        } else {
-            let columns: Vec<&str> = line.split(' ').take(STATE_COLUMNS).collect();
-            text.push_str(&columns.join(" "));
+        let mut columns: Vec<&str> = line.split(' ').collect();
+        let moved = match columns[..] {
+            [_, backend, _, name, ip, ..] if columns.len() >= STATE_COLUMNS && !line.starts_with('#') => {
+                let port = columns[PORT_COLUMN];
+                moved_to((backend, name), (ip, port), former, cluster)
+            }
+            _ => None,
+        };
+        let address = moved.map(|address| (address.ip().to_string(), address.port().to_string()));
+        if let Some((ip, port)) = &address {
+            columns[ADDRESS_COLUMN] = ip;
+            columns[PORT_COLUMN] = port;
         }
+        if !line.starts_with('#') {
+            columns.truncate(STATE_COLUMNS);
+        }
+        text.push_str(&columns.join(" "));
         text.push('\n');
     }
     text
 }
 
 // Private
+
+/// The new address of a server at this address, if its node has moved.
+fn moved_to(
+    (backend, name): (&str, &str),
+    (ip, port): (&str, &str),
+    former: &Cluster,
+    cluster: &Cluster,
+) -> Option<SocketAddr> {
+    let planned = |cluster: &Cluster| {
+        let servers = servers(cluster, name).into_iter();
+        let mut servers = servers.filter(|server| server.backend == backend);
+        servers.next()?.address
+    };
+    let was = planned(former)?;
+    let is_there = was.ip().to_string() == ip && was.port().to_string() == port;
+    planned(cluster).filter(|is| is_there && *is != was)
+}
 
 fn nodes<'a>(cluster: &'a Cluster, drained: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Node> {
     cluster.nodes.iter().filter(|node| drained.contains(&node.name))
@@ -151,15 +184,23 @@ mod tests {
     use crate::profile::{DEFAULT, Source, load};
 
     #[test]
-    fn a_successor_checks_where_its_own_configuration_says() {
-        let states = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state ..\n\
+    fn a_successor_gets_the_addresses_of_nodes_that_have_moved_and_checks_where_it_is_configured() {
+        let cluster = |sets: &[&str]| {
+            let mut source = Source::read(DEFAULT).unwrap();
+            source.sets = sets.iter().map(|set| (*set).to_owned()).collect();
+            load(&source).unwrap()
+        };
+        // Others have set the address of erlmcp2.
+        let states = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state .. srv_check_port srv_check_addr ..\n\
             8 mcp_cluster_tcp 1 erlmcp1 127.0.0.1 2 0 100 100 0 15 3 2 6 0 0 1 - 9001 - 0 8081 - - 8081\n\
-            8 mcp_cluster_tcp 2 erlmcp2 127.0.0.1 2 0 100 100 0 6 3 3 6 0 0 1 - 9002 -\n";
+            9 mcp_http_backend 1 erlmcp1 127.0.0.1 2 8 100 100 0 15 3 2 6 0 0 1 - 8081 - 0 0 - - 0\n\
+            9 mcp_http_backend 2 erlmcp2 127.0.0.1 2 0 100 100 0 15 3 2 6 0 0 1 - 7000 - 0 0 - - 0\n";
         assert_eq!(
-            without_check_addresses(states),
-            "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state ..\n\
+            states_for_successor(states, &cluster(&[]), &cluster(&["nodes.http_port=8181"])),
+            "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state .. srv_check_port srv_check_addr ..\n\
             8 mcp_cluster_tcp 1 erlmcp1 127.0.0.1 2 0 100 100 0 15 3 2 6 0 0 1 - 9001 -\n\
-            8 mcp_cluster_tcp 2 erlmcp2 127.0.0.1 2 0 100 100 0 6 3 3 6 0 0 1 - 9002 -\n"
+            9 mcp_http_backend 1 erlmcp1 127.0.0.1 2 8 100 100 0 15 3 2 6 0 0 1 - 8181 -\n\
+            9 mcp_http_backend 2 erlmcp2 127.0.0.1 2 0 100 100 0 15 3 2 6 0 0 1 - 7000 -\n"
         );
     }
 

@@ -11,12 +11,14 @@
 //! successor.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::state::{Phase, Reloaded, Reply};
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::process::child::State;
+use crate::supervisor::spec::Spec;
 use crate::supervisor::waves::ChildId;
 
 /// Wait before another attempt for an instance that could not be replaced.
@@ -26,6 +28,8 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 pub(in crate::supervisor) struct Rolling {
     /// Processes that still use the previous configuration, by their instance.
     old: BTreeMap<usize, Identity>,
+    /// The previous configuration; `None` after the end of the supervisor that knew it.
+    former: Option<Arc<Spec>>,
     step: Option<(usize, Phase)>,
     until: Instant,
     /// The first instance's new process.
@@ -38,6 +42,7 @@ impl Rolling {
     pub(in crate::supervisor) fn new(old: BTreeMap<usize, Identity>, now: Instant) -> Rolling {
         Rolling {
             old,
+            former: None,
             step: None,
             until: now,
             pid: None,
@@ -78,11 +83,13 @@ impl Core {
             return;
         };
         let (prepared, replies) = reload.into_parts();
+        let former = self.spec.clone();
         self.put_in_force(prepared, now);
         let running = self.children.balancers();
         let running = running.filter_map(|(instance, child)| Some((instance, child.process()?)));
         let old = running.filter(|(_, running)| *running != process).collect();
         self.reloads.rolling = Some(Rolling {
+            former: Some(former),
             pid: Some(process.pid),
             replies,
             ..Rolling::new(old, now)
@@ -123,7 +130,13 @@ impl Core {
             return;
         }
         let spec = self.spec.clone();
-        let begun = states.and_then(|states| self.spawn_successor(&spec, instance, &states));
+        let former = self
+            .reloads
+            .rolling
+            .as_ref()
+            .and_then(|rolling| rolling.former.clone());
+        let former = former.unwrap_or_else(|| spec.clone());
+        let begun = states.and_then(|states| self.spawn_successor((&former, &spec), instance, &states));
         let is_unreachable = self.is_unreachable(instance);
         let Some(rolling) = &mut self.reloads.rolling else {
             return;

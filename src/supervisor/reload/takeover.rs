@@ -9,7 +9,7 @@ use super::log_end;
 use super::state::Phase;
 use crate::haproxy_api::Socket;
 use crate::platform::{Identity, atomic_file};
-use crate::render::{server_entries, without_check_addresses};
+use crate::render::{server_entries, states_for_successor};
 use crate::supervisor::balancer_link::config_files::write_all;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
@@ -52,10 +52,10 @@ impl Core {
         }
     }
 
-    /// Spawns the successor of the instance with these server `states`.
+    /// Spawns the successor of the instance with these server `states`, which serves as `former` says.
     pub(in crate::supervisor) fn spawn_successor(
         &mut self,
-        spec: &Spec,
+        (former, spec): (&Spec, &Spec),
         instance: usize,
         states: &str,
     ) -> Result<Identity, String> {
@@ -64,7 +64,7 @@ impl Core {
         let old = old.ok_or("the running instance has ended")?;
         self.children.set_log_start(id, log_end(spec));
         let process = self
-            .successor_of(spec, instance, old, states)
+            .successor_of((former, spec), instance, old, states)
             .map_err(|error| format!("the new instance cannot be started: {error}"))?;
         let identity = process.identity;
         process.watch(Ready::Balancer(spec.readiness(instance)), self.events.clone());
@@ -137,12 +137,18 @@ impl Core {
         server_entries(&spec.cluster, &BTreeSet::new(), &new)
     }
 
-    fn successor_of(&self, spec: &Spec, instance: usize, old: Identity, states: &str) -> io::Result<Running> {
+    fn successor_of(
+        &self,
+        (former, spec): (&Spec, &Spec),
+        instance: usize,
+        old: Identity,
+        states: &str,
+    ) -> io::Result<Running> {
         // The server states contain more than the orders: they also show which nodes are up.
         let file = spec.run_dir.haproxy_state(spec.plan.balancer.instance(instance));
         let states = format!(
             "{}{}",
-            without_check_addresses(states),
+            states_for_successor(states, &former.cluster, &spec.cluster),
             self.entries_of_new_nodes(spec, states)
         );
         atomic_file::replace(&file, states.as_bytes(), atomic_file::PRIVATE)?;
@@ -159,12 +165,13 @@ impl Core {
         let away = self.away_in(&reload.prepared.spec);
         self.children
             .set_log_start(ChildId::Balancer(instance), log_end(&self.spec));
+        let former = self.spec.clone();
         let begun = self
             .listeners
             .add(&reload.prepared.spec)
             .and_then(|()| write_all(&reload.prepared, &away))
             .map_err(|error| format!("the new instance cannot be started: {error}"))
-            .and_then(|()| self.spawn_successor(&reload.prepared.spec, instance, states));
+            .and_then(|()| self.spawn_successor((&former, &reload.prepared.spec), instance, states));
         if let Ok(process) = begun {
             reload.phase = Phase::starting(process, now);
         }

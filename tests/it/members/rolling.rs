@@ -54,22 +54,27 @@ fn sticky_clients_leave_a_drained_node_that_had_come_again(balancer: &'static st
 }
 
 #[test]
-fn haproxy_checks_nodes_at_their_new_ports() {
+fn haproxy_reaches_and_checks_nodes_at_their_new_ports() {
     let cluster = TestCluster::behind("haproxy")
         .set("nodes.count=2")
         .set("health.kind=http")
         .with_short_hold()
         .started();
+    // The rollout does not make it ready.
+    cluster.ok(&["drain", "erlmcp2"]);
     let reload = ["reload", "--yes", "--set", "nodes.http_port=8091"];
     let reloaded = cluster.run_without_flags(&reload);
     assert_eq!(reloaded.code, 0, "{}", reloaded.stderr);
-    let answer = cluster.ask_balancer("show servers state mcp_cluster_tcp");
-    let header = answer.lines().find_map(|line| line.strip_prefix("# ")).unwrap();
-    let column = header
-        .split(' ')
-        .position(|name| name == "srv_check_port")
-        .unwrap();
-    let servers = answer.lines().filter(|line| line.contains(" mcp_cluster_tcp "));
-    let checked: Vec<&str> = servers.filter_map(|line| line.split(' ').nth(column)).collect();
-    assert_eq!(checked, [8091, 8092].map(|port| cluster.port(port).to_string()));
+    let ports = |backend: &str, column: &str| -> Vec<String> {
+        let answer = cluster.ask_balancer(&format!("show servers state {backend}"));
+        let header = answer.lines().find_map(|line| line.strip_prefix("# ")).unwrap();
+        let column = header.split(' ').position(|name| name == column).unwrap();
+        let servers = answer.lines().filter(|line| line.contains(backend));
+        servers
+            .filter_map(|line| line.split(' ').nth(column).map(str::to_owned))
+            .collect()
+    };
+    let moved = [8091, 8092].map(|port| cluster.port(port).to_string());
+    assert_eq!(ports("mcp_cluster_tcp", "srv_check_port"), moved);
+    assert_eq!(ports("mcp_http_backend", "srv_port"), moved);
 }
