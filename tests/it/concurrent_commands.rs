@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
@@ -43,8 +42,14 @@ pub(crate) fn stopped_while_it_starts(cluster: &TestCluster, start: &[&str], sig
     );
 }
 
+/// A cluster whose nodes start slowly, so that something can happen before they serve.
+fn starting_slowly(balancer: &'static str) -> TestCluster {
+    let node = "sleep 2\nexec $BIN node --name \"$1\" --tcp \"127.0.0.1:$2\" --http \"127.0.0.1:$3\"";
+    TestCluster::behind(balancer).scripted(node)
+}
+
 fn a_stop_during_a_start_ends_both(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer);
+    let cluster = starting_slowly(balancer);
     stopped_while_it_starts(&cluster, &["start", balancer], "lock");
     let mut left: Vec<_> = fs::read_dir(cluster.run_dir())
         .unwrap()
@@ -57,28 +62,8 @@ fn a_stop_during_a_start_ends_both(balancer: &'static str) {
 }
 
 fn an_interrupted_start_reports_that_the_cluster_goes_on_starting(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer);
-    // The nodes start slowly, so that there is time to interrupt the start.
-    let node = cluster.dir().join("node");
-    let script = format!(
-        "#!/bin/sh\nsleep 2\nexec {} node --name \"$1\" --tcp \"$2\" --http \"$3\"\n",
-        env!("CARGO_BIN_EXE_clusterctl")
-    );
-    fs::write(&node, script).unwrap();
-    fs::set_permissions(&node, fs::Permissions::from_mode(0o755)).unwrap();
-    let command = format!(
-        "nodes.command=[{}, '{{name}}', '{{address}}:{{tcp_port}}', '{{address}}:{{http_port}}']",
-        node.display()
-    );
-    let args = [
-        "start",
-        balancer,
-        "--set",
-        "nodes.runtime=command",
-        "--set",
-        &command,
-    ];
-    let start = cluster.beside(&args).spawn().unwrap();
+    let cluster = starting_slowly(balancer);
+    let start = cluster.beside(&["start", balancer]).spawn().unwrap();
     eventually("a supervisor", || {
         cluster.run_dir().join("lock").exists().then_some(())
     });
