@@ -90,11 +90,11 @@ fn rows_of_nginx_have_haproxys_shape_and_the_kernels_counts() {
     );
     assert_eq!(seen["nginx"]["strange_lines"], 0);
 
-    let shown = cluster.ok(&["stats"]);
-    assert!(
-        shown.contains("erlmcp_tcp_cluster") && shown.contains("nginx has 0 client connections"),
-        "{shown}"
-    );
+    eventually("nginx to have no client", || {
+        let shown = cluster.ok(&["stats"]);
+        assert!(shown.contains("erlmcp_tcp_cluster"), "{shown}");
+        shown.contains("nginx has 0 client connections").then_some(())
+    });
 }
 
 #[test]
