@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::exit::Exit;
+use super::failure::Failure;
+
 /// Cancelled by the first Ctrl-C after [`catch`].
 static PRESSED: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
 
@@ -30,6 +33,15 @@ pub(super) fn catch() -> io::Result<()> {
 /// Waits until Ctrl-C was pressed.
 pub(super) async fn pressed() {
     PRESSED.cancelled().await;
+}
+
+/// Waits until Ctrl-C was pressed, which does not end a `verb` that the supervisor has begun; `hint`
+/// names what shows more of it.
+pub(super) async fn leaves_running(verb: &str, hint: &str) -> Failure {
+    pressed().await;
+    Failure::because(format!("interrupted, but the {verb} continues"))
+        .exit(Exit::Interrupted)
+        .hint(hint.to_owned())
 }
 
 #[cfg(test)]

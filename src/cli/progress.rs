@@ -75,10 +75,11 @@ pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
 
 /// Waits for Ctrl-C, which does not end a `verb` that the supervisor has begun.
 pub(super) async fn interrupted(verb: &str) -> Failure {
-    interrupt::pressed().await;
-    Failure::because(format!("interrupted, but the {verb} continues"))
-        .exit(Exit::Interrupted)
-        .hint("`clusterctl status` shows the progress, `clusterctl stop` ends it".to_owned())
+    interrupt::leaves_running(
+        verb,
+        "`clusterctl status` shows the progress, `clusterctl stop` ends it",
+    )
+    .await
 }
 
 // Private

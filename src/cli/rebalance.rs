@@ -160,10 +160,11 @@ fn unclear(failure: Failure) -> Failure {
 
 /// Waits for Ctrl-C, which does not end a rebalance that has begun.
 async fn interrupted() -> Failure {
-    interrupt::pressed().await;
-    Failure::because("interrupted, but the rebalance continues")
-        .exit(Exit::Interrupted)
-        .hint("`clusterctl status` shows the connections of the nodes".to_owned())
+    interrupt::leaves_running(
+        "rebalance",
+        "`clusterctl status` shows the connections of the nodes",
+    )
+    .await
 }
 
 #[cfg(test)]

@@ -74,10 +74,7 @@ fn explained(error: ClientError) -> Failure {
 
 /// Waits for Ctrl-C, which does not end a switch that has begun.
 async fn interrupted() -> Failure {
-    interrupt::pressed().await;
-    Failure::because("interrupted, but the switch continues")
-        .exit(Exit::Interrupted)
-        .hint("`clusterctl status` shows which balancer serves".to_owned())
+    interrupt::leaves_running("switch", "`clusterctl status` shows which balancer serves").await
 }
 
 /// Shows how long the switch has taken, once that is long enough to be noticed.

@@ -22,12 +22,12 @@ impl Endpoint {
     /// Whether both cannot listen at the same time. IPv4 and IPv6 never collide: sockets are
     /// IPv6-only.
     pub(super) fn meets(&self, other: &Endpoint) -> bool {
-        self.port == other.port && overlap(self.ip, other.ip)
+        self.port == other.port && ips_overlap(self.ip, other.ip)
     }
 }
 
 /// Whether two addresses are the same, or one is the wildcard of the other's family.
-pub(super) fn overlap(a: IpAddr, b: IpAddr) -> bool {
+pub(crate) fn ips_overlap(a: IpAddr, b: IpAddr) -> bool {
     let (a, b) = (a.to_canonical(), b.to_canonical());
     a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
 }
@@ -153,8 +153,8 @@ mod tests {
             ("127.0.0.1", "::ffff:127.0.0.1", true),
         ] {
             let (a, b) = (a.parse().unwrap(), b.parse().unwrap());
-            assert_eq!(overlap(a, b), meet, "{a} {b}");
-            assert_eq!(overlap(b, a), meet, "{b} {a}");
+            assert_eq!(ips_overlap(a, b), meet, "{a} {b}");
+            assert_eq!(ips_overlap(b, a), meet, "{b} {a}");
         }
     }
 }

@@ -40,6 +40,7 @@ pub use document::{
     Sticky, Table, Targets, Timeouts,
 };
 pub use edit::{EditError, NewNode, overridden};
+pub(crate) use endpoints::ips_overlap;
 pub use environment_file::{LineError, parse as parse_environment_file};
 pub use node_id::{NodeId, NodeIds};
 pub use paths::{PathKind, Paths, is_below};

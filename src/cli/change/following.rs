@@ -38,10 +38,7 @@ pub(super) async fn attend(
 
 /// Waits for Ctrl-C, which does not end a `verb` that the supervisor has begun.
 pub(super) async fn interrupted(verb: &str) -> Failure {
-    interrupt::pressed().await;
-    Failure::because(format!("interrupted, but the {verb} continues"))
-        .exit(Exit::Interrupted)
-        .hint("`clusterctl status` shows the progress".to_owned())
+    interrupt::leaves_running(verb, "`clusterctl status` shows the progress").await
 }
 
 // Private

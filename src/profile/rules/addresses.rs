@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::profile::document::Runtime;
-use crate::profile::endpoints::overlap;
+use crate::profile::endpoints::ips_overlap;
 use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
 use crate::profile::resolve::Resolved;
@@ -23,7 +23,7 @@ pub(super) fn listen(written: &ParsedProfile) -> Vec<Problem> {
     for (index, address) in addresses.iter().enumerate() {
         let earlier = addresses[..index]
             .iter()
-            .position(|other| overlap(*other, *address));
+            .position(|other| ips_overlap(*other, *address));
         let Some(earlier) = earlier else { continue };
         let message = match addresses[earlier] {
             same if same == *address => format!("`listen.address` has {address} twice"),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::description::addresses;
 use crate::api::Only;
-use crate::profile::NodeId;
+use crate::profile::{NodeId, ips_overlap};
 use crate::supervisor::rollout::steps::Work;
 use crate::supervisor::spec::Spec;
 
@@ -108,8 +108,7 @@ fn runs(work: &Work, node: NodeId) -> bool {
 
 /// Whether a socket at one of the addresses prevents one at the other.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let is_same_ip = || one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() == other.port() && one.is_ipv4() == other.is_ipv4() && is_same_ip()
+    one.port() == other.port() && ips_overlap(one.ip(), other.ip())
 }
 
 fn holder(base: &Spec, work: &Work, node: NodeId) -> String {
@@ -128,18 +127,7 @@ fn not_free(wants: &str, address: SocketAddr, holder: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::RunDir;
-    use crate::profile::BalancerKind;
-    use crate::supervisor::core::model::spec_of;
-
-    fn spec(sets: &[&str]) -> Spec {
-        let small = ["limits.maxconn=1000", "nodes.maxconn=1000", "nodes.target=300"];
-        spec_of(
-            BalancerKind::Builtin,
-            RunDir::at("/run/x"),
-            &[&small, sets].concat(),
-        )
-    }
+    use crate::supervisor::core::model::small_spec as spec;
 
     fn ids(numbers: &[u32]) -> Vec<NodeId> {
         numbers.iter().copied().map(NodeId).collect()

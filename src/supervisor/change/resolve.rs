@@ -122,11 +122,9 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::platform::RunDir;
-    use crate::profile::BalancerKind;
     use crate::supervisor::change::mixture::{Others, mixed_spec};
     use crate::supervisor::change::serving::Limited;
-    use crate::supervisor::core::model::spec_of;
+    use crate::supervisor::core::model::small_spec;
     use crate::supervisor::prepare::Prepared;
     use crate::supervisor::rollout::rollouts::Rollouts;
     use crate::supervisor::rollout::saved::SavedRollout;
@@ -139,9 +137,7 @@ mod tests {
 
     /// Two members, of which `web` has these addresses.
     fn spec(addresses: &[&str]) -> Spec {
-        let small = ["limits.maxconn=1000", "nodes.maxconn=1000", "nodes.target=300"];
-        let sets = [&small[..], &["nodes.runtime=external", MEMBERS]].concat();
-        let mut spec = spec_of(BalancerKind::Builtin, RunDir::at("/run/x"), &sets);
+        let mut spec = small_spec(&["nodes.runtime=external", MEMBERS]);
         let addresses = addresses.iter().map(|address| address.parse().unwrap());
         spec.launch.resolved = [("web.test".to_owned(), addresses.collect())].into();
         spec.cluster = load_with(&spec.launch.source, &spec.launch.resolved).unwrap();

@@ -178,19 +178,8 @@ pub(super) fn settings(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::RunDir;
-    use crate::profile::BalancerKind;
     use crate::supervisor::change::Remains;
-    use crate::supervisor::core::model::spec_of;
-
-    fn spec(sets: &[&str]) -> Spec {
-        let small = ["limits.maxconn=1000", "nodes.maxconn=1000", "nodes.target=300"];
-        spec_of(
-            BalancerKind::Builtin,
-            RunDir::at("/run/x"),
-            &[&small, sets].concat(),
-        )
-    }
+    use crate::supervisor::core::model::small_spec as spec;
 
     fn snapshot(spec: &Spec, owns_nodes: bool) -> Snapshot {
         Snapshot {

@@ -38,6 +38,16 @@ pub(super) fn spec(kind: BalancerKind, run_dir: RunDir) -> Spec {
     spec_of(kind, run_dir, &sets)
 }
 
+/// The default profile behind builtin with `sets`, small enough for one process on every host.
+pub(in crate::supervisor) fn small_spec(sets: &[&str]) -> Spec {
+    let small = ["limits.maxconn=1000", "nodes.maxconn=1000", "nodes.target=300"];
+    spec_of(
+        BalancerKind::Builtin,
+        RunDir::at("/run/x"),
+        &[&small, sets].concat(),
+    )
+}
+
 /// The default profile with `sets`, and everything made from it.
 pub(in crate::supervisor) fn spec_of(kind: BalancerKind, run_dir: RunDir, sets: &[&str]) -> Spec {
     let mut source = Source::read("default").unwrap();

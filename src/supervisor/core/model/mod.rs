@@ -30,7 +30,7 @@ mod world;
 
 use proptest::prelude::*;
 
-pub(in crate::supervisor) use self::cluster::spec_of;
+pub(in crate::supervisor) use self::cluster::{small_spec, spec_of};
 use self::driver::Driver;
 use self::step::{Step, steps};
 use crate::profile::BalancerKind;
